@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#define POLICY_ACTIONS_MAX 512u /* the device's own and the eight built in    */
+#define POLICY_ACTIONS_MAX 512u /* the device's own and the built-in ones      */
 #define POLICY_ROLES_MAX 32u
 #define POLICY_SIGNALS_MAX 32u
 #define POLICY_CONTEXTS_MAX 32u
