@@ -94,16 +94,17 @@ const char *policy_nearest(const char *name, const char (*names)[POLICY_NAME_SIZ
 
 /*
  * Careward's own actions. They are the last ones of every table, in this order,
- * and their names begin with "careward.".
+ * and their names begin with "careward.". All ask for the assurance password; a
+ * file may raise kind, assurance and confirmation, and lower none.
  */
 enum policy_builtin {
-	POLICY_ACCOUNTS = 0, /* careward.accounts: sensitive, create, disable, reset, roles */
-	POLICY_ENROL,        /* careward.enrol: sensitive, tokens of others             */
-	POLICY_CONFIG,       /* careward.config: sensitive, install site.cfg, place.cfg */
-	POLICY_REVIEW,       /* careward.review: guarded, close reviews                 */
-	POLICY_HISTORY,      /* careward.history: guarded, read the journal             */
-	POLICY_EXPORT,       /* careward.export: sensitive, journal or data leave       */
-	POLICY_RECOVER,      /* careward.recover: sensitive, leave degraded mode        */
+	POLICY_ACCOUNTS = 0, /* careward.accounts: guarded; create, disable, reset, roles   */
+	POLICY_ENROL,        /* careward.enrol: guarded; tokens of others                  */
+	POLICY_CONFIG,       /* careward.config: sensitive, same-person; install a file    */
+	POLICY_REVIEW,       /* careward.review: guarded; close reviews                    */
+	POLICY_HISTORY,      /* careward.history: guarded; read the journal                */
+	POLICY_EXPORT,       /* careward.export: guarded; journal or data leave the device */
+	POLICY_RECOVER,      /* careward.recover: sensitive, same-person; end degraded mode */
 	POLICY_N_BUILTINS,
 };
 
