@@ -12,19 +12,9 @@
  */
 
 #include "policy/decide.h"
+#include "policy/masks.h"
 
 /*@
-  predicate Bit(integer mask, integer i) = ((mask >> i) & 1) != 0;
-
-  // Bits in both masks. Every & of the rules goes through this, because provers do
-  // not know that & may be turned round.
-  logic integer Both(integer p, integer q) = p & q;
-
-  // Signals known to be as wanted. One told to be both is not known.
-  predicate Known(integer want_true, integer want_false, integer yes, integer no) =
-    Both(yes, want_true) == want_true && Both(no, want_true) == 0 &&
-    Both(no, want_false) == want_false && Both(yes, want_false) == 0;
-
   logic integer Contexts{L}(struct policy_state *s, integer now) =
     now < s->signals_until ? s->contexts_now : s->contexts_later;
 
@@ -202,28 +192,6 @@
       Care_reason(t, &t->actions[action], s, action, now, r) :
     Other_reason(t, &t->actions[action], s, action, now, r);
 */
-
-/*@
-  terminates \true;
-  assigns \nothing;
-  ensures \result == Both(q, p);
-  ensures
-    \forall integer i; 0 <= i < 32 ==> (Bit(\result, i) <==> Bit(p, i) && Bit(q, i));
-*/
-static uint32_t both(uint32_t p, uint32_t q) {
-	return p & q;
-}
-
-/* Are all signals that are wanted known to be as wanted? */
-/*@
-  terminates \true;
-  assigns \nothing;
-  ensures \result <==> Known(want_true, want_false, yes, no);
-*/
-static bool signals_are_known(uint32_t want_true, uint32_t want_false, uint32_t yes, uint32_t no) {
-	return both(want_true, yes) == want_true && both(want_true, no) == 0 &&
-	       both(want_false, no) == want_false && both(want_false, yes) == 0;
-}
 
 /* The contexts that may be in force at @now. */
 /*@
