@@ -16,7 +16,10 @@
 #include "ui-glue/client/client.h"
 
 static struct fake fake;
+#define N_OTHERS 16
+
 static struct cw *cw;
+static struct cw *others[N_OTHERS]; /* that fill the backlog                     */
 
 static void setup(void) {
 	fake_begin(&fake);
@@ -24,6 +27,8 @@ static void setup(void) {
 
 static void teardown(void) {
 	cw = cw_close(cw);
+	for (int i = 0; i < N_OTHERS; ++i)
+		others[i] = cw_close(others[i]);
 	fake_done(&fake);
 }
 
@@ -56,11 +61,10 @@ static void no_socket(void) {
 }
 
 static void backlog_is_full(void) {
-	for (int i = 0; i < 16; ++i) {
+	for (int i = 0; i < N_OTHERS; ++i) {
 		struct cw_options options = fake_options(&fake);
-		struct cw *other = NULL;
 
-		ck_assert_int_eq(cw_open(&options, &other), 0);
+		ck_assert_int_eq(cw_open(&options, &others[i]), 0);
 	}
 	open_cw((uint32_t)geteuid());
 }
