@@ -92,7 +92,7 @@ fi
 say "./dev $*"
 rc=0
 # A PID namespace of its own, ended with its first process, and that one with us.
-unshare --mount --pid --uts --ipc --fork --kill-child --propagation private -- \
+setpriv --pdeathsig KILL unshare --mount --pid --uts --ipc --fork --kill-child --propagation private -- \
 	sh tests/tools/fresh-inside.sh "$new" "$base/packages" "$@" || rc=$?
 say "./dev $* ended with status $rc after $(($(date +%s) - start)) s in all"
 exit $rc

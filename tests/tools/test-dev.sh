@@ -36,7 +36,7 @@ expect 2 "fresh what?" "fresh wants a verb" ./dev fresh
 as_nobody() { # without a sudo, so that none can help
 	mkdir -p "$scratch/bin"
 	for tool in sh awk dpkg-query id dirname nproc cat printf; do
-		ln -sf "$(command -v $tool)" "$scratch/bin/$tool"
+		[ -e "$scratch/bin/$tool" ] || ln -s "$(command -v $tool)" "$scratch/bin/$tool"
 	done
 	if [ "$(id -u)" = 0 ]; then
 		setpriv --reuid 65534 --regid 65534 --clear-groups env PATH="$scratch/bin" "$@"
@@ -62,6 +62,15 @@ if as_nobody "$scratch/tree/dev" build 2>&1 | grep -q no-such-package; then
 else
 	echo "ok $n - a verb asks for the packages of its own sections only"
 fi
+# A package that dpkg has heard of, as a suggestion of another, is not installed.
+rm "$scratch/bin/dpkg-query"
+# shellcheck disable=SC2016 # for the script that is written here
+printf '#!/bin/sh\ncase $4 in known) echo "not-installed " ;; *) echo "installed " ;; esac\n' \
+	>"$scratch/bin/dpkg-query"
+chmod 755 "$scratch/bin/dpkg-query"
+printf '[run]\nthere # words\nknown\n' >"$scratch/tree/packages.list"
+expect 2 "sudo: known" "a package that dpkg only knows by name is missing" \
+	as_nobody "$scratch/tree/dev" build
 n=$((n + 1))
 if ./dev help | grep -q '^  test ' && ! "$scratch/tree/dev" help | grep -q '^  proof '; then
 	echo "ok $n - help offers what stands in the tree"
