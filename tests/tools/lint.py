@@ -58,6 +58,7 @@ UNFINISHED = re.compile(r"\b(?:TO[D]O|FIX[M]E|X[X]X)\b")
 SPDX = "SPDX-License-" + "Identifier: Apache-2.0"
 
 COMMENTS = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
+STRINGS = re.compile(r'"(?:\\.|[^"\\\n])*"')
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.M)
 
 
@@ -247,22 +248,28 @@ class Lint:
                 continue
             if text and not text.endswith("\n"):
                 self.refuse("forms", name, text.count("\n") + 1, "no line break at the end")
-            before = ""
             for number, line in enumerate(text.split("\n"), 1):
                 if line != line.rstrip() and not (name.endswith(".md") and line.endswith("  ")):
                     self.refuse("forms", name, number, "white space at the end")
-                if name in self.sources:
-                    self.look_at_line(name, number, line, before)
-                before = line
+        for name in self.sources:
+            self.look_at_source(name)
 
-    def look_at_line(self, name, number, line, before):
-        if len(line.expandtabs(8)) > COLUMNS:
-            self.refuse("forms", name, number, f"longer than {COLUMNS} columns")
-        starts = before.endswith((";", "{", "}"))  # else it may be a continuation
-        if re.match(r"\t* +\t", line) or (starts and re.match(r" +[^ *]", line)):
-            self.refuse("forms", name, number, "indented with spaces")
-        if re.match(r"\s*//", line):
-            self.refuse("forms", name, number, "// comment")
+    def look_at_source(self, name):
+        text = self.sources[name]
+        for m in COMMENTS.finditer(text):
+            if re.match(r"//(?!@)", m.group(0)):  # the prover's own one-liners are //@
+                self.refuse("forms", name, text.count("\n", 0, m.start()) + 1, "// comment")
+        before = ""
+        code = self.code[name].split("\n")
+        for number, line in enumerate(text.split("\n"), 1):
+            # Strings are not measured: they stay whole, so that they can be found.
+            if len(STRINGS.sub('""', line).expandtabs(8)) > COLUMNS:
+                self.refuse("forms", name, number, f"longer than {COLUMNS} columns")
+            form = code[number - 1]  # without the inside of comments
+            starts = before.endswith((";", "{", "}"))  # else it may be a continuation
+            if re.match(r"\t* +\t", form) or (starts and re.match(r" +\S", form)):
+                self.refuse("forms", name, number, "indented with spaces")
+            before = form.rstrip() or before
 
     # --- other programs ---
 

@@ -225,6 +225,14 @@ planted forms auth/form.c "// comment" "a // comment" <<EOF
 $(c '// words')
 EOF
 clean_tree
+{
+	c '//@ requires \true;' '/*@ ensures x;' '    // why' '    ensures y; */' 'int f(int a,' '      int b) {' '	return 0;' '}'
+	awk 'BEGIN { printf "extern const char *s = \""; while (n++ < 99) printf "x"; print "\";" }'
+} >auth/form.c
+status=0
+lint || status=$?
+result "annotations, aligned continuations and long strings are not refused" $status
+clean_tree
 printf '%s\nextern int x;' "$spdx" >auth/form.c
 status=0
 lint || status=$?
