@@ -31,7 +31,7 @@
  * -EEXIST (something else stands there); -EPERM (directory that others may write
  * to, or group that the caller may not give); -ENAMETOOLONG; -ENOENT; -errno.
  */
-int listen_bind(const char *run_path, const struct seat *seat, uint32_t uid, int *ret_fd);
+int listen_bind(const char *run_path, const struct seat_socket *seat, uint32_t uid, int *ret_fd);
 
 /* Begin to listen. Return: 0; -errno. */
 int listen_begin(int fd);

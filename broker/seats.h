@@ -20,7 +20,8 @@
 
 #define SEAT_NO_UID UINT32_MAX
 
-struct seat {
+
+struct seat_socket {
 	char name[LIMIT_NAME]; /* [a-z0-9-], begins with a letter or digit; the socket's name */
 	uint32_t gid;          /* of the socket                                     */
 	uint32_t mode;         /* of the socket; within 0666                        */
@@ -38,7 +39,7 @@ struct seats {
 	uint32_t magic; /* SEATS_MAGIC                                             */
 	uint32_t source; /* enum seats_source                                      */
 	uint32_t n;      /* 1..LIMIT_SEATS                                         */
-	struct seat seats[LIMIT_SEATS];
+	struct seat_socket seats[LIMIT_SEATS];
 	uint32_t crc;    /* CRC-32 of all bytes before                             */
 };
 

@@ -33,7 +33,7 @@ struct engine_setup {
 	int config_fd;        /* configuration directory, O_PATH: CONTROL_CONFIG_FD     */
 	const char *config_path; /* the same by name, for messages and policy_read_file() */
 	uint32_t n_seats;     /* 1..LIMIT_SEATS; embedded: 1                            */
-	struct seat seats[LIMIT_SEATS];  /* name, group, who may connect                */
+	struct seat_socket seats[LIMIT_SEATS];  /* name, group, who may connect                */
 	int listen_fds[LIMIT_SEATS];     /* CONTROL_FIRST_LISTEN_FD + i: listening,
 	                                    non-blocking; embedded: -1                   */
 	enum seats_source seats_source;  /* where the seats come from, for the journal  */
@@ -70,7 +70,7 @@ struct supervisor_setup {
 	int config_fd;            /* O_PATH                                        */
 	const char *config_path;
 	uint32_t n_seats;
-	struct seat seats[LIMIT_SEATS];
+	struct seat_socket seats[LIMIT_SEATS];
 	int listen_fds[LIMIT_SEATS];
 	enum seats_source seats_source;
 	int ready_fd;             /* gets "1\n" when the engine first says READY, and is
