@@ -140,6 +140,9 @@ int engine_set_policy(struct engine *engine, struct policy *policy);
 /* Opens or makes database and keys, whatever is there; raises alarms for the rest. */
 void engine_open_store(struct engine *engine);
 
+/* Tells the supervisor of a ring that came or went. */
+void engine_tell_ring(struct engine *engine, struct peer *peer, int fd, bool came);
+
 /* After an emergency began, ended or was asked about: publishes and tells. */
 void engine_tell_emergency(struct engine *engine, struct seat_runtime *seat, const uint8_t id[16],
                            const char *event, const char *how);
