@@ -271,6 +271,19 @@ class Lint:
                 self.refuse("forms", name, number, "indented with spaces")
             before = form.rstrip() or before
 
+    def check_areas(self):
+        """A folder's meson.build that no other one goes to is not built, silently."""
+        builds = {os.path.dirname(n): t for n, t in self.texts.items()
+                  if os.path.basename(n) == "meson.build"}
+        for folder in filter(None, builds):
+            above = os.path.dirname(folder)
+            while above and above not in builds:
+                above = os.path.dirname(above)
+            way = os.path.relpath(folder, above or ".")
+            if f"'{way}'" not in builds.get(above, ""):
+                self.refuse("areas", os.path.join(folder, "meson.build"), 1,
+                            f"is never built: '{way}' is not in {os.path.join(above, 'meson.build')}")
+
     # --- other programs ---
 
     def check_headers(self):

@@ -239,6 +239,21 @@ lint || status=$?
 [ $status = 1 ] && grep -q '^auth/form.c:2: \[forms\] no line break' "$scratch/out" && status=0
 result "a file without a line break at its end" $status
 
+# --- areas ---
+meson_line='# SPDX-License-Identifier: Apache-2.0'
+planted areas tests/lost/meson.build "is never built: 'tests/lost' is not in meson.build" \
+	"an area of tests that is never built" <<EOF
+$meson_line
+EOF
+clean_tree
+printf "%s\nsubdir('auth')\nsubdir('tests')\n" "$meson_line" >meson.build
+printf '%s\n' "$meson_line" >auth/meson.build
+printf "%s\nforeach area : ['unit']\n" "$meson_line" >tests/meson.build
+printf '%s\n' "$meson_line" >tests/unit/meson.build
+status=0
+lint || status=$?
+result "areas that are gone to are not refused" $status
+
 # --- other programs ---
 planted headers include/careward/needy.h "does not compile alone as C11" "a header that needs another" <<EOF
 $(c 'uint32_t cw_needy(void);')
