@@ -134,6 +134,10 @@ arrow auth/up.c broker/frame.h
 arrow auth/up.c tokens/pkcs11.h
 arrow tokens/up.c auth/account.h
 arrow broker/up.c ui-glue/client.h
+arrow wire/up.c policy/config.h
+arrow wire/up.c auth/account.h
+arrow auth/up.c wire/frame.h
+arrow policy/up.c tests/unit/helper.h
 arrow ui-glue/up.c broker/frame.h
 arrow ui-glue/up.c policy/config.h
 arrow ui-glue/demo/up.c common/page.h
@@ -141,6 +145,9 @@ arrow ui-glue/demo/up.c policy/decide.h
 arrow ui-glue/demo/up.c ui-glue/client.h
 planted layers include/careward/up.h "may not include common/limits.h" "a public header that includes a private one" <<EOF
 $(c '#if 0' '#include "common/limits.h"' '#endif' 'extern int x;')
+EOF
+planted layers stray/new.c "no rule says what stray/ may include" "a folder without a rule" <<EOF
+$(c 'extern int x;')
 EOF
 planted layers ui-glue/demo/up.c ../arrows.h "an include that climbs out of its folder" <<EOF
 $(c '#include "../arrows.h"')
