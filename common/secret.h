@@ -14,6 +14,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifndef _GNU_SOURCE
+#error "compile with -D_GNU_SOURCE: explicit_bzero"
+#endif
+
 /* Longest secret that anything accepts, in bytes; longer is refused unhashed. */
 #define SECRET_MAX 256u
 

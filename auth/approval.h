@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AUTH_APPROVAL_H
+#define AUTH_APPROVAL_H
+
+/*
+ * Approvals of sensitive actions: what is confirmed is what is done
+ *
+ * An approval by password is signed by the device (an Ed25519 key derived from
+ * the device key) and says so: by = "device". Its receipt is a CBOR map,
+ * docs/approval.md. One use, bound to device, seat, session, account, action,
+ * object digest and words; void after lock, sign-out, handover, a change of
+ * role, or when its time is over.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <careward/result.h>
+
+#include "auth/seat.h"
+#include "common/limits.h"
+
+#define APPROVAL_VALID_MS 120000u
+#define APPROVAL_RECEIPT_MAX 1024u
+
+enum approval_state {
+	APPROVAL_NONE = 0,
+	APPROVAL_GIVEN,
+	APPROVAL_USED,
+	APPROVAL_VOID,
+};
+
+struct approval_request {
+	uint32_t action;
+	uint8_t digest[32];
+	char object[LIMIT_OBJECT];
+	char words[LIMIT_WORDS];
+};
+
+/*
+ * approval_give() - everything was confirmed: make the receipt
+ * @second:  account of the second person; 0 with a same-person confirmation
+ *
+ * One transaction: the row, the entry.
+ *
+ * Return: 0; -EPERM (second person is the first, or touched the account: see
+ * account_touched_by()); -ENOSPC, -EIO.
+ */
+int approval_give(struct store *store, const struct policy *policy, struct seat *seat,
+                  const struct actor *actor, const struct approval_request *request,
+                  const uint8_t nonce[16], uint32_t second, enum cw_assurance second_assurance,
+                  const struct moment *now, uint8_t *ret_receipt, size_t *ret_n_receipt);
+
+/*
+ * approval_redeem() - use a receipt, once
+ *
+ * Checks signature, binding, age, and decides once more with the seat's state as
+ * it is now and the confirmation set: CW_ALLOW comes only from policy_decide().
+ * Used and recorded in one transaction, before the answer.
+ *
+ * Return: 0 with the verdict; -EBADMSG (not a receipt of this device); -EIO
+ * (not recorded: the verdict is CW_DENY).
+ */
+int approval_redeem(struct store *store, const struct policy *policy, struct seat *seat,
+                    const struct actor *actor, const uint8_t *receipt, size_t n_receipt,
+                    uint32_t action, const uint8_t digest[32], const struct moment *now,
+                    enum cw_verdict *ret_verdict, enum cw_reason *ret_reason);
+
+/* Voids what was given to a session: lock, sign-out, handover, roles. Return: 0; -EIO. */
+int approval_void(struct store *store, uint64_t session, const struct moment *now);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AUTH_LOCKOUT_H
+#define AUTH_LOCKOUT_H
+
+/*
+ * Lockout: slows a guesser, never a patient
+ *
+ * Failures are counted, not dated, per subject, factor and seat; the count is
+ * durable before the result of the verification can be known. A wait runs on
+ * CLOCK_BOOTTIME; what remains is stored every 10 s; a reboot resumes it and
+ * counts no time that the device was off. The wall clock is never read.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <careward/result.h>
+
+#include "audit/store.h"
+#include "common/moment.h"
+#include "policy/settings.h"
+
+/* Names that nobody has share this many rows, chosen by HMAC of the name. */
+#define LOCKOUT_BUCKETS 1024u
+
+struct lockout_key {
+	int64_t subject;       /* account number; -1..-LOCKOUT_BUCKETS: unknown name   */
+	enum cw_factor factor;
+	uint8_t seat;          /* index + 1                                            */
+};
+
+struct lockout {
+	uint32_t failures;     /* consecutive                                          */
+	uint64_t remaining_ms; /* of the wait; 0: may try                              */
+	bool disabled;         /* disable_at reached                                   */
+};
+
+/* The subject of a name that nobody has. Return: 0; -EIO. */
+int lockout_unknown(struct store *store, const char *name, int64_t *ret_subject);
+
+/*
+ * lockout_read() - may this authenticator be tried now?
+ * @codes:  rules of badge codes apply (code_tries) when factor is CW_FACTOR_CODE
+ *
+ * A row that is damaged counts as a wait of the longest time, once, and is
+ * reported by -EBADMSG in addition to *@ret_lockout.
+ *
+ * Return: 0; -EBADMSG (with *@ret_lockout set to the most restrictive); -EIO.
+ */
+int lockout_read(struct store *store, const struct lockout_rules *rules,
+                 const struct lockout_key *key, const struct moment *now,
+                 struct lockout *ret_lockout);
+
+/*
+ * lockout_count() - count one try as failed, before it is verified
+ *
+ * Inside the caller's transaction, which also writes EVENT_TRY_COUNTED and must
+ * be committed before the verification's result is looked at.
+ *
+ * Return: 0 with the state that holds if the try fails; -EIO, -ENOSPC, -EROFS.
+ */
+int lockout_count(struct store *store, const struct lockout_rules *rules,
+                  const struct lockout_key *key, const struct moment *now,
+                  struct lockout *ret_lockout);
+
+/*
+ * lockout_uncount() - a try that was never verified (hash could not run)
+ *
+ * Return: 0; -EIO.
+ */
+int lockout_uncount(struct store *store, const struct lockout_rules *rules,
+                    const struct lockout_key *key, const struct moment *now);
+
+/* Success with the same factor: clears. Return: 0; -EIO. */
+int lockout_clear(struct store *store, const struct lockout_key *key);
+/* An administrator's reset: clears the account at all seats. Return: 0; -EIO. */
+int lockout_clear_account(struct store *store, uint32_t account, enum cw_factor factor);
+
+/* Every 10 s: stores what remains of every wait that runs. Return: 0; -EIO. */
+int lockout_tick(struct store *store, const struct moment *now);
+
+/*
+ * lockout_wait_ms() - how long to wait after so many failures
+ *
+ * Return: 0 below free_tries, then first_ms, doubling up to longest_ms. Never
+ * falls as @failures grows, for any rules.
+ */
+uint64_t lockout_wait_ms(const struct lockout_rules *rules, uint32_t failures,
+                         uint32_t free_tries);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AUTH_SEAT_H
+#define AUTH_SEAT_H
+
+/*
+ * One seat: its session, its signals, its emergency
+ *
+ * Plain state, moved by the functions below; seat_state() makes of it the state
+ * that is published and decided on. Nothing here waits or reads a clock.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <careward/result.h>
+
+#include "audit/journal.h"
+#include "auth/account.h"
+#include "common/moment.h"
+#include "policy/config.h"
+#include "policy/decide.h"
+
+enum seat_lock {
+	SEAT_UNLOCKED = 0,
+	SEAT_LOCKED,    /* by the person, idle, a removed token                       */
+	SEAT_SUSPENDED, /* by an emergency: only its owner unlocks it                 */
+};
+
+struct session {
+	uint64_t number;  /* 0: nobody; random, never twice                          */
+	uint32_t account;
+	uint64_t account_generation;
+	char name[LIMIT_NAME];    /* display name                                     */
+	uint32_t n_roles;
+	char role_names[LIMIT_ROLES_OF_ACCOUNT][POLICY_NAME_SIZE];
+	uint32_t roles;   /* bits, by the policy in force                            */
+	enum cw_assurance assurance;
+	enum cw_factor factor;
+	uint64_t since_ms;
+	uint64_t activity_ms;     /* boot time of the last activity                   */
+	uint64_t reauth_ms;
+	enum cw_assurance reauth_assurance;
+	enum seat_lock lock;
+};
+
+struct seat_signal {
+	int8_t value;        /* 1 true, 0 unknown, -1 false                             */
+	uint64_t until_ms;   /* boot time; 0: no end                                    */
+};
+
+struct emergency {
+	bool open;
+	uint8_t id[16];
+	uint64_t since_ms;     /* boot time                                             */
+	uint64_t used_ms;      /* last use                                              */
+	uint64_t gone_since_ms; /* patient gone since; 0: not, or unknown               */
+	bool asked;            /* "still needed?" is on the screen                      */
+	uint32_t n_uses;
+	uint32_t actions_used[16]; /* bits of the actions of the table used inside     */
+};
+
+struct seat {
+	uint8_t index;       /* + 1 in records                                         */
+	char name[POLICY_NAME_SIZE];
+	struct session session;
+	struct seat_signal signals[POLICY_SIGNALS_MAX];
+	struct emergency emergency;
+	uint8_t flags;       /* STATE_* to publish                                     */
+};
+
+/*
+ * seat_state() - what is to be published
+ * @lease_ms:  how long from now it may be believed without the engine
+ */
+void seat_state(const struct seat *seat, const struct policy_table *table,
+                const struct moment *now, uint32_t lease_ms, struct policy_state *ret_state);
+
+/* policy_decide() for this seat now. */
+enum cw_verdict seat_decide(const struct seat *seat, const struct policy_table *table,
+                            uint32_t action, const struct moment *now, enum cw_reason *ret_reason);
+
+/* seat_signal() - Return: 0; -ENOENT (no such signal); -EACCES (another seat's). */
+int seat_signal(struct seat *seat, const struct policy_table *table, uint32_t signal, int value,
+                const struct moment *now);
+
+/* Names of the contexts that may be in force, the strictest first; for records. */
+const char *seat_context(const struct seat *seat, const struct policy_table *table,
+                         const struct moment *now);
+
+/*
+ * Session. seat_open() begins one from a successful attempt, taking over what
+ * was there (the handover is recorded by the attempt); the rest move it.
+ * seat_refresh() takes account and policy anew (PO-09): a disabled account or a
+ * lost role ends or narrows the session. Return: true when something changed.
+ */
+struct attempt_result;
+void seat_open(struct seat *seat, const struct attempt_result *result, uint64_t number,
+               const struct moment *now);
+void seat_unlock(struct seat *seat, const struct attempt_result *result, const struct moment *now);
+void seat_reauth(struct seat *seat, const struct attempt_result *result, const struct moment *now);
+void seat_activity(struct seat *seat, const struct policy_table *table, const struct moment *now);
+int seat_lock(struct store *store, struct seat *seat, const struct moment *now, const char *why);
+int seat_close(struct store *store, struct seat *seat, const struct moment *now, const char *why);
+bool seat_refresh(struct store *store, struct seat *seat, const struct policy *policy,
+                  const struct moment *now);
+/* Locks when idle for as long as the context says. Return: true when it locked. */
+bool seat_tick(struct store *store, struct seat *seat, const struct policy *policy,
+               const struct moment *now);
+
+/* Bits of the roles by name that @policy knows. Unknown names give nothing. */
+uint32_t seat_role_bits(const struct policy_table *table, const char (*names)[POLICY_NAME_SIZE],
+                        uint32_t n);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AUTH_SIGNIN_H
+#define AUTH_SIGNIN_H
+
+/*
+ * One attempt: a conversation that may end in a session
+ *
+ * A state machine without I/O of its own but the store. Signing in, forced
+ * change, unlocking, handover, re-authentication, change of one's own password,
+ * recovery and approval are rows of one table (states x events); an empty cell
+ * is the end. The caller feeds answers, hash results and time; the machine says
+ * what it wants next. Success needs PASSWORD_YES from the worker, in this
+ * attempt: no other value opens anything.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <careward/sign_in.h>
+
+#include "auth/account.h"
+#include "auth/lockout.h"
+#include "auth/password.h"
+#include "auth/seat.h"
+#include "policy/config.h"
+
+struct attempt;
+
+/* What the machine wants now. */
+enum attempt_want {
+	ATTEMPT_OVER = 0, /* finished: attempt_result()                            */
+	ATTEMPT_ANSWER,   /* a person's answer to attempt_prompt()                 */
+	ATTEMPT_HASH,     /* attempt_job() to be run by the worker                 */
+};
+
+/* What it is for. Approvals bring what is to be confirmed. */
+struct attempt_request {
+	enum cw_purpose purpose; /* 0 with `approval`                               */
+	const char *name;        /* claimed, or NULL                                */
+	const struct approval_request *approval; /* NULL, or auth/approval.h         */
+	struct actor actor;      /* seat and peer of whoever asks                   */
+};
+
+struct attempt_prompt {
+	enum cw_field field;
+	bool is_secret;
+	const char *message;      /* message id                                     */
+	char text[LIMIT_WORDS];
+};
+
+/* How it ended. Zeroed: without a session. */
+#define ATTEMPT_YES 0x3ca55ac3u
+struct attempt_result {
+	uint32_t success;         /* ATTEMPT_YES, or it did not succeed              */
+	enum cw_purpose purpose;
+	struct account account;   /* whose; number 0: none                          */
+	uint32_t roles;           /* bits, by the policy in force                   */
+	enum cw_assurance assurance;
+	enum cw_factor factor;
+	struct journal_last last; /* before this sign-in                            */
+	bool was_reset;           /* tell: your password was reset by somebody      */
+	const char *message;      /* message id                                     */
+	uint64_t wait_ms;         /* locked out for so long; 0: not                 */
+	uint8_t receipt[1024];    /* approvals                                      */
+	size_t n_receipt;
+};
+
+/* What an attempt needs of the world; borrowed, must outlive it. */
+struct auth {
+	struct store *store;
+	const struct policy *policy;
+	/* Fills @p with @n random bytes. Return: 0; -EIO. */
+	int (*random)(void *p, size_t n);
+	bool not_isolated;
+	const char *recovery_verifier_name; /* meta row of the recovery code's verifier */
+};
+
+/*
+ * attempt_begin() - a new attempt
+ * @seat:  the seat it is for; borrowed
+ *
+ * Return: 0; -EINVAL (purpose, name too long); -ENOENT (unlock or re-auth, and
+ * there is no session); -ENOMEM. An unknown name is no error: it costs the same.
+ */
+int attempt_begin(struct auth *auth, struct seat *seat, const struct attempt_request *request,
+                  const struct moment *now, struct attempt **ret_attempt);
+
+/* Ends it wiped; a cancelled attempt counts nothing. NULL is fine. Return: NULL. */
+struct attempt *attempt_free(struct attempt *attempt);
+
+enum attempt_want attempt_want(const struct attempt *attempt);
+const struct attempt_prompt *attempt_prompt(const struct attempt *attempt);
+
+/*
+ * attempt_answer() - a person's answer
+ * @answer:  wiped by the call
+ *
+ * A password's answer counts the try durably before the job is handed out.
+ *
+ * Return: 0; -EPROTO (nothing was asked: the attempt is over); -EIO (store: the
+ * attempt is over, nothing verified); -EINVAL never: a bad answer is a new
+ * prompt or the end.
+ */
+int attempt_answer(struct attempt *attempt, struct secret *answer, const struct moment *now);
+
+/* The job to run; the attempt keeps it. NULL: none is wanted. */
+struct password_job *attempt_job(struct attempt *attempt);
+
+/* attempt_hashed() - the worker is done with the job. Return: as attempt_answer(). */
+int attempt_hashed(struct attempt *attempt, const struct moment *now);
+
+/* The worker's queue was full: the try is uncounted, the attempt over with "busy". */
+int attempt_busy(struct attempt *attempt, const struct moment *now);
+
+/* Nobody answered, or the person gave up. Nothing is counted. */
+void attempt_cancel(struct attempt *attempt, const struct moment *now, bool timed_out);
+
+/* Milliseconds of boot time at which the prompt times out. */
+uint64_t attempt_deadline(const struct attempt *attempt);
+
+/* Valid when attempt_want() is ATTEMPT_OVER. */
+const struct attempt_result *attempt_result(const struct attempt *attempt);
+
+/*
+ * Every request that can end in a session or change a verifier has a row here;
+ * the list of purposes is generated from enum cw_purpose and a missing row does
+ * not compile. forced_change: true: a one-time password leads to nothing but its
+ * change.
+ */
+struct attempt_route {
+	enum cw_purpose purpose;
+	const char *name;
+	bool forced_change;
+	bool opens_session;
+};
+const struct attempt_route *attempt_route(enum cw_purpose purpose);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CAREWARD_SIGN_IN_H
+#define CAREWARD_SIGN_IN_H
+
+/*
+ * Signing in: a conversation of typed prompts
+ *
+ * The broker asks, the screen shows, the person answers. The same conversation
+ * serves a first sign-in, a forced change of password, unlocking, handover and
+ * re-authentication. An attempt that nobody answers for 60 s ends by itself,
+ * counted as nothing.
+ */
+
+#include <careward/device.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum cw_purpose {
+	CW_PURPOSE_SIGN_IN = 1,  /* also takes over a running seat (handover)            */
+	CW_PURPOSE_UNLOCK,       /* the owner of the session on the screen               */
+	CW_PURPOSE_REAUTH,       /* the same, freshly, for something sensitive           */
+	CW_PURPOSE_CHANGE,       /* the signed-in person changes the password            */
+	CW_PURPOSE_RECOVER,      /* the one-use code of `careward init`                  */
+};
+
+enum cw_field {
+	CW_FIELD_NONE = 0,
+	CW_FIELD_NAME,         /* who are you?                                          */
+	CW_FIELD_PASSWORD,     /* secret                                                */
+	CW_FIELD_NEW_PASSWORD, /* secret; asked twice                                   */
+	CW_FIELD_NEW_PASSWORD_AGAIN,
+	CW_FIELD_CODE,         /* secret; 4-6 digits                                    */
+	CW_FIELD_PIN,          /* secret; tries_left is set                             */
+	CW_FIELD_TOUCH,        /* no answer: touch the key                              */
+	CW_FIELD_INSERT,       /* no answer: insert the card or tap the badge           */
+	CW_FIELD_CHOICE,       /* one of text, separated by newlines                    */
+	CW_FIELD_RECOVERY,     /* secret; the recovery code                             */
+	CW_FIELD_CONFIRM,      /* "yes" or "no" to the words shown in text              */
+};
+
+struct cw_prompt {
+	uint32_t size;          /* sizeof(struct cw_prompt), set by the caller           */
+	enum cw_field field;
+	uint8_t is_secret;      /* do not echo                                           */
+	uint8_t tries_left;     /* PIN; 255: not known                                   */
+	uint64_t attempt;
+	char message[64];       /* message id: what to ask, and what went wrong before   */
+	char text[512];         /* the words to confirm, the choices, the person's name  */
+};
+
+/*
+ * cw_sign_in() - begin a conversation
+ * @purpose:      enum cw_purpose
+ * @name:         claimed name, or NULL: it will be asked for
+ * @ret_attempt:  number of the attempt
+ *
+ * The first prompt comes as CW_EVENT_PROMPT.
+ *
+ * Return: 0; -EINVAL; -EAGAIN (socket full); -ENOTCONN.
+ */
+CW_PUBLIC CW_CHECKED int cw_sign_in(struct cw *cw, enum cw_purpose purpose, const char *name,
+                                    uint64_t *ret_attempt);
+
+/*
+ * cw_prompt() - what an attempt asks for now
+ *
+ * Return: 0; -ENOENT (nothing is asked).
+ */
+CW_PUBLIC int cw_prompt(struct cw *cw, uint64_t attempt, struct cw_prompt *ret_prompt);
+
+/*
+ * cw_answer() - answer it
+ * @answer, @n_answer:  bytes, at most 256; borrowed for the call; the library
+ *                      keeps no copy and wipes its buffer
+ *
+ * Return: 0; -EINVAL (no such attempt, nothing asked, too long); -EAGAIN;
+ * -ENOTCONN.
+ */
+CW_PUBLIC CW_CHECKED int cw_answer(struct cw *cw, uint64_t attempt, const void *answer,
+                                   size_t n_answer);
+
+/* Give it up. Nothing is counted. Return: 0; -ENOENT; -EAGAIN; -ENOTCONN. */
+CW_PUBLIC int cw_cancel(struct cw *cw, uint64_t attempt);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
