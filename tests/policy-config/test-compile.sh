@@ -3,8 +3,8 @@
 # careward-compile: the header compiles, is the same every time, and refusals say why.
 # usage: test-compile.sh CAREWARD-COMPILE SOURCE-ROOT
 set -u
-tool=$1
-root=$2
+tool=$(realpath "$1")
+root=$(realpath "$2")
 n=0
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT

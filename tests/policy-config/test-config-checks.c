@@ -390,35 +390,32 @@ END_TEST
 /* One item more than fits is refused by the name of the limit; exactly as many are not. */
 static const struct {
 	enum file file;
-	const char *section, *item, *limit;
+	const char *section, *key, *value, *limit;
 	int base, max;
 } limits[] = {
-	{ DEVICE, "seats", NULL, "POLICY_SEATS_MAX (8)", 1, 8 },
-	{ DEVICE, "signals", "seat = \"main\";", "POLICY_SIGNALS_MAX (32)", 2, 32 },
-	{ DEVICE, "actions", "kind = \"care\";", "POLICY_ACTIONS_MAX (512)", 4, 505 },
-	{ SITE, "roles", NULL, "POLICY_ROLES_MAX (32)", 4, 32 },
-	{ SITE, "contexts", "when = [ \"standby\" ];", "POLICY_CONTEXTS_MAX (32)", 2, 32 },
+	{ DEVICE, "seats", NULL, NULL, "POLICY_SEATS_MAX (8)", 1, 8 },
+	{ DEVICE, "signals", "seat", "\"main\"", "POLICY_SIGNALS_MAX (32)", 2, 32 },
+	{ DEVICE, "actions", "kind", "\"care\"", "POLICY_ACTIONS_MAX (512)", 4, 505 },
+	{ SITE, "roles", NULL, NULL, "POLICY_ROLES_MAX (32)", 4, 32 },
+	{ SITE, "contexts", NULL, NULL, "POLICY_CONTEXTS_MAX (32)", 2, 32 },
 };
 
 static struct result compile_many(size_t limit, int n) {
 	struct change *changes = calloc((size_t)n * 2, sizeof(*changes));
 	char(*values)[32] = calloc((size_t)n, sizeof(*values));
+	const char *section = limits[limit].section;
+	enum file file = limits[limit].file;
 	size_t k = 0;
 	struct result result;
 
 	ck_assert(changes && values);
 	for (int i = limits[limit].base; i < n; ++i) {
-		const char *extra = limits[limit].item;
+		const char *key = limits[limit].key, *value = limits[limit].value;
 
 		(void)snprintf(values[i], sizeof(values[i]), "\"name%d\"", i);
-		changes[k++] = (struct change){ limits[limit].file, limits[limit].section, i, "name",
-			                        values[i] };
-		if (extra && strncmp(extra, "seat", 4) == 0)
-			changes[k++] = (struct change){ limits[limit].file, limits[limit].section, i,
-				                        "seat", "\"main\"" };
-		if (extra && strncmp(extra, "kind", 4) == 0)
-			changes[k++] = (struct change){ limits[limit].file, limits[limit].section, i,
-				                        "kind", "\"care\"" };
+		changes[k++] = (struct change){ file, section, i, "name", values[i] };
+		if (key)
+			changes[k++] = (struct change){ file, section, i, key, value };
 	}
 	result = compile_with(changes, k);
 	free(changes);

@@ -176,7 +176,7 @@ static const struct {
 } pages[] = {
 	{ MAN "careward-device.cfg.5.scd", &grammar_device, &man_style },
 	{ MAN "careward-site.cfg.5.scd", &grammar_site, &man_style },
-	{ MAN "careward-site.cfg.5.scd", &grammar_place, &man_style },
+	{ MAN "careward-place.cfg.5.scd", &grammar_place, &man_style },
 	{ DOC, &grammar_device, &table_style },
 	{ DOC, &grammar_site, &table_style },
 	{ DOC, &grammar_place, &table_style },
