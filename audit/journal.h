@@ -67,7 +67,10 @@ struct journal_entry {
 /*
  * journal_append() - add one entry, inside the caller's transaction
  *
- * Opens a transaction of its own when there is none.
+ * Opens a transaction of its own when there is none. The first entry of a
+ * journal makes the key of the first epoch, and its public half (the anchor)
+ * becomes durable with the entry. An empty string is the same as none. @entry's
+ * seq holds as soon as the transaction does.
  *
  * Return: 0; -EINVAL (a field out of range, a string too long, invalid UTF-8);
  * what store_begin() and store_commit() return.
@@ -81,7 +84,9 @@ int journal_append(struct store *store, struct journal_entry *entry);
  * Does nothing when nothing was appended since the last seal. A process that
  * dies between any two of its steps leaves a journal that opens and verifies.
  *
- * Return: 0; what store_*() and the keystore return.
+ * Return: 0; -EINVAL inside a transaction (the old key may be erased only when
+ * the seal is durable); -ENOKEY when the keystore lacks the key of the open
+ * epoch (an older copy, another device); what store_*() and the keystore return.
  */
 int journal_seal(struct store *store, const struct moment *now);
 
@@ -100,6 +105,18 @@ struct journal_head {
 	uint8_t hash[32];
 };
 int journal_head(struct store *store, struct journal_head *ret_head);
+
+/*
+ * journal_erase_texts() - erase the name and text of an entry, for good
+ *
+ * The hashes stay, so the journal still verifies. The caller appends the
+ * TEXT_ERASED entry in the same transaction, and checkpoints the store after:
+ * until then the sealed text is still in the log file.
+ *
+ * Return: 0; -ENOENT (nothing there to erase); what store_begin() and
+ * store_commit() return.
+ */
+int journal_erase_texts(struct store *store, uint64_t seq);
 
 /* Queries. */
 struct journal_filter {
