@@ -24,8 +24,9 @@
 #include "common/limits.h"
 #include "common/secret.h"
 
-#define FRAME_DEPTH_MAX 6u
-#define FRAME_NAME_MAX 32u
+#define FRAME_DEPTH_MAX 6u  /* the frame's array is the first, its body the second   */
+#define FRAME_NAME_MAX 32u  /* bytes of a verb, an event or a key, with NUL          */
+#define FRAME_KEYS_MAX 64u  /* keys of one map                                       */
 
 enum frame_kind {
 	FRAME_NONE = 0,
@@ -41,11 +42,16 @@ struct frame_writer {
 	size_t capacity;
 	uint32_t depth;
 	bool failed;
+	struct frame_level {
+		size_t start;   /* offset of the head                               */
+		uint32_t items; /* values so far                                    */
+		bool is_map;
+	} levels[FRAME_DEPTH_MAX];
 };
 
 void frame_begin(struct frame_writer *w, uint8_t *buffer, size_t capacity, enum frame_kind kind,
                  uint64_t serial, const char *name);
-/* @key: NULL inside an array. */
+/* @key: NULL inside an array. Text that is not UTF-8, or has a NUL inside, fails. */
 void frame_text(struct frame_writer *w, const char *key, const char *value);
 void frame_text_n(struct frame_writer *w, const char *key, const char *value, size_t n);
 void frame_bytes(struct frame_writer *w, const char *key, const void *value, size_t n);
@@ -56,8 +62,11 @@ void frame_null(struct frame_writer *w, const char *key);
 void frame_open_map(struct frame_writer *w, const char *key);
 void frame_open_array(struct frame_writer *w, const char *key);
 void frame_close(struct frame_writer *w); /* the innermost map or array            */
-/* Return: 0 with the length in w->n; -EMSGSIZE. */
+/* Return: 0 with the length in w->n; -EMSGSIZE (no room, bad text, bad nesting). */
 int frame_end(struct frame_writer *w);
+
+/* Is it UTF-8 without a NUL? (Shortest forms, no surrogates, up to U+10FFFF.) */
+bool frame_text_is_valid(const uint8_t *p, size_t n);
 
 /* Reading. Spans point into the packet. */
 struct frame_span {
@@ -74,6 +83,10 @@ struct frame {
 
 /*
  * frame_parse() - check a whole packet
+ *
+ * Everything is checked that does not depend on the verb: form, nesting, number
+ * and length of keys, UTF-8, and that nothing follows. The functions below take
+ * spans that come from here; on other bytes they are safe, and say -EBADMSG.
  *
  * Return: 0; -EBADMSG (anything but the above).
  */
@@ -98,7 +111,7 @@ int frame_get_array(struct frame_span map, const char *key, struct frame_span *r
  * Walking. frame_next_item() gives each item of an array, frame_next_pair() each
  * key and value of a map; *@cursor begins as 0.
  *
- * Return: 1 with an item; 0 at the end.
+ * Return: 1 with an item; 0 at the end, or when it is no array or map.
  */
 int frame_next_item(struct frame_span array, size_t *cursor, struct frame_span *ret_item);
 int frame_next_pair(struct frame_span map, size_t *cursor, char ret_key[FRAME_NAME_MAX],
