@@ -16,11 +16,12 @@
 /*
  * sandbox_drop() - become @uid and @gid for good
  *
- * Root gives up supplementary groups, the bounding set and every capability.
- * Somebody else stays who he is. In both cases: no new privileges, not
- * dumpable, no core files.
+ * Root becomes @uid, without supplementary groups. Somebody else stays who he
+ * is, whatever @uid and @gid say. In both cases: no capability and no bounding
+ * set, no new privileges, not dumpable, no core files. Root that becomes root
+ * is left with the files that root owns, and with no power over others.
  *
- * Return: 0; -EINVAL (root was asked to become root); -EPERM; -errno.
+ * Return: 0; -EPERM (privileges came back); -errno.
  */
 int sandbox_drop(uint32_t uid, uint32_t gid);
 
