@@ -81,8 +81,9 @@ static int shim_truncate(sqlite3_file *file, sqlite3_int64 size) {
 	return trips(false) ? SQLITE_IOERR_TRUNCATE : real_of(file)->xTruncate(file, size);
 }
 
+/* Nobody pulls the real plug, so a good sync need not be one. */
 static int shim_sync(sqlite3_file *file, int flags) {
-	return trips(true) ? SQLITE_IOERR_FSYNC : real_of(file)->xSync(file, flags);
+	return trips(true) ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
 
 static sqlite3_vfs shim_vfs;
