@@ -474,14 +474,17 @@ static void record_start(struct engine *e) {
 }
 
 static int resume(struct engine *e, const struct moment *now) {
-	struct seat seats[LIMIT_SEATS];
+	struct seat *seats = calloc(e->n_seats, sizeof(*seats));
 	int r = 0;
 
+	if (!seats)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < e->n_seats; ++i)
 		seats[i] = e->seats[i].seat;
 	r = emergency_resume(e->store, seats, e->n_seats, now);
 	for (uint32_t i = 0; i < e->n_seats; ++i)
 		e->seats[i].seat = seats[i];
+	free(seats);
 	return r;
 }
 
