@@ -383,7 +383,7 @@ static void do_sqlite(void) {
 	     SQLITE_OK);
 	need(sqlite3_exec(db,
 			  "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-			  "CREATE TABLE t(a INTEGER PRIMARY KEY, b BLOB);"
+			  "CREATE TABLE IF NOT EXISTS t(a INTEGER PRIMARY KEY, b BLOB);"
 			  "BEGIN IMMEDIATE; INSERT INTO t(b) VALUES(randomblob(20000)); COMMIT;"
 			  "SELECT count(*) FROM t; PRAGMA wal_checkpoint(TRUNCATE);"
 			  "DELETE FROM t; VACUUM; PRAGMA integrity_check;",
