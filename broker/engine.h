@@ -90,7 +90,7 @@ struct engine {
 	int policy_fd;           /* page of it; -1                                      */
 	uint64_t generation;
 	struct auth auth;
-	struct arena *arena;
+	uint32_t arena_kib;      /* of the hashing worker's arena                        */
 	struct worker *hasher;
 	struct worker *reader;
 	uint32_t n_seats;
@@ -139,6 +139,9 @@ int engine_set_policy(struct engine *engine, struct policy *policy);
 
 /* Opens or makes database and keys, whatever is there; raises alarms for the rest. */
 void engine_open_store(struct engine *engine);
+
+/* Tells the supervisor of a ring that came or went. */
+void engine_tell_ring(struct engine *engine, struct peer *peer, int fd, bool came);
 
 /* After an emergency began, ended or was asked about: publishes and tells. */
 void engine_tell_emergency(struct engine *engine, struct seat_runtime *seat, const uint8_t id[16],

@@ -15,7 +15,7 @@
 const struct request_rule request_rules[VERB_N] = {
 	/* verb                 name            phase          asks      store  policy keys, handler */
 	[VERB_HELLO] = { "hello", PEER_GREETING, ANYBODY, false, false,
-			 KEYS("version", "actions", "app"), handle_hello },
+			 KEYS("version", "actions", "app"), handle_hello, true },
 	[VERB_STATUS] = { "status", PEER_OPEN, ANYBODY, false, false, KEYS(), handle_status },
 	[VERB_SIGNAL] = { "signal", PEER_OPEN, ANYBODY, false, true, KEYS("name", "value"),
 			  handle_signal },
@@ -37,11 +37,11 @@ const struct request_rule request_rules[VERB_N] = {
 	[VERB_EXPLAIN] = { "explain", PEER_OPEN, ANYBODY, false, true,
 			   KEYS("action", "role", "name", "context"), handle_explain },
 	[VERB_CHECK] = { "check", PEER_OPEN, ANYBODY, false, false, KEYS("kind", "content"),
-			 handle_check },
+			 handle_check, true },
 	[VERB_INIT] = { "init", PEER_OPEN, ANYBODY, true, true, KEYS("name", "person", "roles"),
 			handle_init },
 	[VERB_CONFIG_INSTALL] = { "config.install", PEER_OPEN, ANYBODY, true, false,
-				  KEYS("kind", "content", "receipt"), handle_config_install },
+				  KEYS("kind", "content", "receipt"), handle_config_install, true },
 	[VERB_USER_ADD] = { "user.add", PEER_OPEN, POLICY_ACCOUNTS, true, true,
 			    KEYS("name", "roles", "person", "display", "from_ms", "until_ms"),
 			    handle_user_add },
@@ -102,6 +102,17 @@ int reply_message(struct request *r, enum protocol_result result, const char *me
 	return 0;
 }
 
+int reply_nearest(struct request *r, const char *message, const char *nearest) {
+	struct frame_writer w;
+
+	reply_begin(r, &w, RESULT_NOT_FOUND);
+	frame_text(&w, "message", message);
+	if (nearest)
+		frame_text(&w, "nearest", nearest);
+	reply_send(r, &w);
+	return 0;
+}
+
 int reply_denied(struct request *r, enum cw_verdict verdict, enum cw_reason reason) {
 	struct frame_writer w;
 
@@ -156,7 +167,7 @@ bool later_resume(const struct later *later, struct request *ret_request) {
 					 .verb = later->verb,
 					 .name = request_rules[later->verb].name,
 					 .serial = later->serial,
-					 .ring_fd = -1 };
+					 .fd = -1 };
 	return true;
 }
 
@@ -255,7 +266,7 @@ int request_handle(struct peer *peer, const uint8_t *packet, size_t n, int *fds,
 	const struct request_rule *rule = NULL;
 	char stranger[FRAME_NAME_MAX];
 	struct frame frame;
-	struct request r = { .engine = peer->engine, .peer = peer, .seat = peer->seat, .ring_fd = -1 };
+	struct request r = { .engine = peer->engine, .peer = peer, .seat = peer->seat, .fd = -1 };
 
 	if (frame_parse(packet, n, &frame) < 0 || frame.kind != FRAME_REQUEST)
 		return -EPROTO;
@@ -267,14 +278,14 @@ int request_handle(struct peer *peer, const uint8_t *packet, size_t n, int *fds,
 		return -EPROTO;
 	if (!frame_only_keys(frame.body, rule->keys, stranger))
 		return -EPROTO;
-	if (n_fds > 1 || (n_fds == 1 && r.verb != VERB_HELLO))
+	if (n_fds > (rule->takes_fd ? 1u : 0u))
 		return -EPROTO;
 	r.name = rule->name;
 	r.serial = frame.serial;
 	r.body = frame.body;
 	r.now = engine_now(peer->engine);
 	if (n_fds == 1)
-		r.ring_fd = fds[0];
+		r.fd = fds[0];
 	if (!budget_take(&peer->requests, r.now.boot_ms, PEER_REQUESTS_PER_S)) {
 		struct frame_writer w;
 

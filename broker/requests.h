@@ -20,7 +20,7 @@ struct request {
 	const char *name;       /* of the verb                                        */
 	uint64_t serial;
 	struct frame_span body;
-	int ring_fd;            /* hello: descriptor that came along; -1                */
+	int fd;                 /* that came along (hello: ring; check: content); -1   */
 };
 
 /* No built-in action is asked: whoever may connect may say it. */
@@ -36,6 +36,7 @@ struct request_rule {
 	/* Return: 0 (answered, or will be); -EPROTO (protocol error); other -errno:
 	 * answered as "failed". */
 	int (*handle)(struct request *r);
+	bool takes_fd;          /* one descriptor may come along                      */
 };
 
 extern const struct request_rule request_rules[VERB_N];
@@ -54,6 +55,8 @@ void reply_send(struct request *r, struct frame_writer *w);
 int reply(struct request *r, enum protocol_result result);
 int reply_message(struct request *r, enum protocol_result result, const char *message);
 int reply_denied(struct request *r, enum cw_verdict verdict, enum cw_reason reason);
+/* "not-found" with the nearest known name, if there is one. */
+int reply_nearest(struct request *r, const char *message, const char *nearest);
 /* -errno of auth/ or audit/ as an answer. Return: 0. */
 int reply_errno(struct request *r, int error);
 

@@ -177,7 +177,8 @@ START_TEST(key_does_what_it_says) {
 	after = compile_with(meanings[_i].change, n);
 	ck_assert_msg(after.r == 0, "%s: %s", key, all_messages(after.messages));
 	if (meanings[_i].text) {
-		ck_assert_str_eq((const char *)after.policy + meanings[_i].offset, meanings[_i].text);
+		ck_assert_str_eq((const char *)after.policy + meanings[_i].offset,
+		                 meanings[_i].text);
 		ck_assert_str_ne((const char *)before.policy + meanings[_i].offset,
 		                 meanings[_i].text);
 	} else {
@@ -312,7 +313,8 @@ START_TEST(builtin_actions_are_the_last_ones_and_ask_for_a_password) {
 		bool sensitive = i == POLICY_CONFIG || i == POLICY_RECOVER;
 
 		ck_assert_str_eq(t->action_names[FIRST_BUILTIN + i], policy_builtin_names[i]);
-		ck_assert_uint_eq(policy_builtin_index(t, (enum policy_builtin)i), FIRST_BUILTIN + i);
+		ck_assert_uint_eq(policy_builtin_index(t, (enum policy_builtin)i),
+		                  FIRST_BUILTIN + i);
 		ck_assert_uint_eq(a->kind, sensitive ? CW_KIND_SENSITIVE : CW_KIND_GUARDED);
 		ck_assert_uint_eq(a->assurance, CW_ASSURANCE_PASSWORD);
 		ck_assert_uint_eq(a->confirm, sensitive ? CW_CONFIRM_SAME_PERSON : 0);

@@ -32,10 +32,12 @@ chmod 644 "$scratch/tree/packages.list"
 expect 2 "there is no verb 'frobnicate'" "an unknown verb is said by name" ./dev frobnicate
 expect 2 "there is no verb 'demo'" "a verb without its part is not offered" "$scratch/tree/dev" demo
 expect 2 "fresh what?" "fresh wants a verb" ./dev fresh
+expect 2 "there is no verb 'frobnicate'" "fresh wants a verb that exists" ./dev fresh frobnicate
+expect 2 "there is no verb ''" "fresh --keep wants a verb, too" ./dev fresh --keep
 
 as_nobody() { # without a sudo, so that none can help
 	mkdir -p "$scratch/bin"
-	for tool in sh awk dpkg-query id dirname nproc cat printf; do
+	for tool in sh sed awk dpkg-query id dirname nproc cat printf; do
 		[ -e "$scratch/bin/$tool" ] || ln -s "$(command -v $tool)" "$scratch/bin/$tool"
 	done
 	if [ "$(id -u)" = 0 ]; then

@@ -134,6 +134,10 @@ arrow auth/up.c broker/frame.h
 arrow auth/up.c tokens/pkcs11.h
 arrow tokens/up.c auth/account.h
 arrow broker/up.c ui-glue/client.h
+arrow wire/up.c policy/config.h
+arrow wire/up.c auth/account.h
+arrow auth/up.c wire/frame.h
+arrow policy/up.c tests/unit/helper.h
 arrow ui-glue/up.c broker/frame.h
 arrow ui-glue/up.c policy/config.h
 arrow ui-glue/demo/up.c common/page.h
@@ -141,6 +145,9 @@ arrow ui-glue/demo/up.c policy/decide.h
 arrow ui-glue/demo/up.c ui-glue/client.h
 planted layers include/careward/up.h "may not include common/limits.h" "a public header that includes a private one" <<EOF
 $(c '#if 0' '#include "common/limits.h"' '#endif' 'extern int x;')
+EOF
+planted layers stray/new.c "no rule says what stray/ may include" "a folder without a rule" <<EOF
+$(c 'extern int x;')
 EOF
 planted layers ui-glue/demo/up.c ../arrows.h "an include that climbs out of its folder" <<EOF
 $(c '#include "../arrows.h"')
@@ -238,6 +245,21 @@ status=0
 lint || status=$?
 [ $status = 1 ] && grep -q '^auth/form.c:2: \[forms\] no line break' "$scratch/out" && status=0
 result "a file without a line break at its end" $status
+
+# --- areas ---
+meson_line='# SPDX-License-Identifier: Apache-2.0'
+planted areas tests/lost/meson.build "is never built: 'tests/lost' is not in meson.build" \
+	"an area of tests that is never built" <<EOF
+$meson_line
+EOF
+clean_tree
+printf "%s\nsubdir('auth')\nsubdir('tests')\n" "$meson_line" >meson.build
+printf '%s\n' "$meson_line" >auth/meson.build
+printf "%s\nforeach area : ['unit']\n" "$meson_line" >tests/meson.build
+printf '%s\n' "$meson_line" >tests/unit/meson.build
+status=0
+lint || status=$?
+result "areas that are gone to are not refused" $status
 
 # --- other programs ---
 planted headers include/careward/needy.h "does not compile alone as C11" "a header that needs another" <<EOF
