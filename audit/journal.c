@@ -222,7 +222,7 @@ static void note_open(struct journal_state *state, const struct journal_entry *e
 }
 
 /* Inside a transaction. */
-static int append(struct store *store, struct journal_entry *entry,
+static int append(struct store *store, const struct journal_entry *entry,
                   const struct free_text texts[TEXT_N], const uint8_t *body, size_t n_body) {
 	struct journal_state *state = &store->state;
 	uint8_t hash[STORE_HASH];
@@ -250,32 +250,41 @@ static int write_errno(int r) {
 	return r == 0 || r == -EBUSY || r == -ENOSPC || r == -EROFS ? r : -EIO;
 }
 
+/* Who changes himself is the one that is changed: found through one index. */
+static struct journal_entry with_target(const struct journal_entry *entry) {
+	struct journal_entry e = *entry;
+
+	if (e.target == 0 && ((e.event >= 300 && e.event <= 399) || e.event == EVENT_PASSWORD_CHANGED))
+		e.target = e.account;
+	return e;
+}
+
 int journal_append(struct store *store, struct journal_entry *entry) {
+	const struct journal_entry e = with_target(entry);
 	struct free_text texts[TEXT_N] = { 0 };
 	uint8_t body[ENTRY_BODY_MAX];
 	size_t n_body = 0;
-	int r = entry_check(entry);
+	uint64_t seq;
+	int r = entry_check(&e);
 
 	if (r == 0)
-		r = free_text_make(store, entry->name, &texts[TEXT_NAME]);
+		r = free_text_make(store, e.name, &texts[TEXT_NAME]);
 	if (r == 0)
-		r = free_text_make(store, entry->text, &texts[TEXT_TEXT]);
+		r = free_text_make(store, e.text, &texts[TEXT_TEXT]);
 	if (r == 0)
-		r = entry_build(entry, texts[TEXT_NAME].s ? texts[TEXT_NAME].hash : NULL,
+		r = entry_build(&e, texts[TEXT_NAME].s ? texts[TEXT_NAME].hash : NULL,
 		                texts[TEXT_TEXT].s ? texts[TEXT_TEXT].hash : NULL, body, &n_body);
 	if (r < 0)
 		return r;
 	r = store_begin(store);
 	if (r < 0)
 		return r;
-	r = append(store, entry, texts, body, n_body);
+	r = append(store, &e, texts, body, n_body);
 	if (r < 0) {
 		store_rollback(store);
 		return write_errno(r);
 	}
-	/* Read before the commit: a nested one is not the last word. */
-	uint64_t seq = store->state.seq;
-
+	seq = store->state.seq;
 	r = store_commit(store);
 	if (r == 0)
 		entry->seq = seq;

@@ -9,8 +9,8 @@
 #include "audit/store-internal.h"
 #include "common/cleanup.h"
 
-#define QUERY_ROWS 4000u    /* rows that one call looks at             */
-#define SIGN_IN_ROWS 20000u /* entries of one account that are looked at */
+#define QUERY_ROWS 4000u   /* rows that one call looks at               */
+#define SIGN_IN_ROWS 8000u /* entries of one account that are looked at */
 
 #define IN_RANGE " AND seq < ?1 AND seq > ?2 ORDER BY seq DESC"
 
@@ -261,51 +261,26 @@ int journal_last_sign_in(struct store *store, uint32_t account, struct journal_l
 	return 0;
 }
 
-/* Newest digest that a statement finds. Return: 0 (*@seq is its number); -ENOENT; -errno. */
-static int find_digest(struct store *store, const char *sql, uint32_t account, uint64_t *seq,
-                       uint8_t digest[32]) {
+int journal_account_digest(struct store *store, uint32_t account, uint8_t ret_digest[32]) {
 	cleanup_(reset_stmtp) sqlite3_stmt *stmt = NULL;
 	int rc, r;
 
-	r = store_prepare(store, sql, &stmt);
+	r = store_prepare(store,
+	                  "SELECT body FROM journal INDEXED BY journal_target WHERE target = ?1 AND "
+	                  "target > 0 AND (event BETWEEN 300 AND 399 OR event = 108) ORDER BY seq DESC",
+	                  &stmt);
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(stmt, 1, account);
-	(void)sqlite3_bind_int64(stmt, 2, (int64_t)*seq);
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct entry_view view;
 
-		if (parse_column(stmt, 1, &view) < 0)
+		if (parse_column(stmt, 0, &view) < 0)
 			return -EBADMSG;
 		if (!view.fixed.has_digest)
 			continue;
-		*seq = (uint64_t)sqlite3_column_int64(stmt, 0);
-		memcpy(digest, view.fixed.digest, 32);
+		memcpy(ret_digest, view.fixed.digest, 32);
 		return 0;
 	}
 	return rc == SQLITE_DONE ? -ENOENT : store_errno(rc);
-}
-
-#define ABOUT_ROWS " AND seq > ?2 AND (event BETWEEN 300 AND 399 OR event = 108) ORDER BY seq DESC"
-
-int journal_account_digest(struct store *store, uint32_t account, uint8_t ret_digest[32]) {
-	static const char as_target[] = "SELECT seq, body FROM journal INDEXED BY journal_target "
-	                                "WHERE target = ?1 AND target > 0" ABOUT_ROWS;
-	static const char as_account[] = "SELECT seq, body FROM journal INDEXED BY journal_account "
-	                                 "WHERE account = ?1 AND account > 0 AND target = 0" ABOUT_ROWS;
-	uint8_t digest[32];
-	uint64_t seq = 0;
-	int found, r;
-
-	found = find_digest(store, as_target, account, &seq, digest);
-	if (found < 0 && found != -ENOENT)
-		return found;
-	/* Only what is newer still: the one row that stands in the other index. */
-	r = find_digest(store, as_account, account, &seq, digest);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	if (found < 0 && r < 0)
-		return -ENOENT;
-	memcpy(ret_digest, digest, sizeof(digest));
-	return 0;
 }
