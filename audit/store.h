@@ -35,7 +35,8 @@ enum store_mode {
  * @dirfd:      state directory; the file is careward.db, mode 0600
  * @device_id:  random 16 bytes that name this device from now on
  *
- * Return: 0; -EEXIST; -ENOSPC; -EIO.
+ * Return: 0; -EEXIST; -EBUSY (somebody has it open or makes one); -ENOSPC;
+ * -EROFS; -EIO.
  */
 int store_create(int dirfd, const uint8_t device_id[16]);
 
@@ -44,8 +45,9 @@ int store_create(int dirfd, const uint8_t device_id[16]);
  * @ks:  borrowed for the store's life; NULL only with STORE_READ_ONLY, and then
  *       sealed columns and texts cannot be read
  *
- * Return: 0; -ENOENT (no file); -EBADMSG (not ours: header, schema, application
- * id); -ENOTSUP (written by newer code, min_reader above STORE_FORMAT); -EBUSY
+ * Return: 0; -EINVAL (no keys for writing); -ENOENT (no file); -EPERM (not our
+ * file, or open to others; only for writing); -EBADMSG (not ours: header, schema,
+ * application id, a link); -ENOTSUP (written by newer code, min_reader above STORE_FORMAT); -EBUSY
  * (another writer has it); -EROFS; -EIO; -ENOMEM.
  */
 int store_open(int dirfd, enum store_mode mode, struct keystore *ks, struct store **ret_store);
@@ -58,7 +60,10 @@ void store_device_id(const struct store *store, uint8_t ret_id[16]);
 
 /*
  * Transactions. store_begin() takes the write lock (BEGIN IMMEDIATE) and may be
- * nested: only the outermost store_commit() syncs. A failed commit rolls back
+ * nested: only the outermost store_commit() syncs. Every store_begin() that
+ * returned 0 is ended by one store_commit() or store_rollback(); after an inner
+ * store_rollback() the outermost store_commit() rolls back, too, and returns
+ * -EIO. A change outside a transaction is refused by SQLite (commit hook). A failed commit rolls back
  * everything and marks the store broken: every later call returns -EIO until
  * store_reopen() succeeds; the caller then writes again what was not
  * acknowledged.
@@ -70,6 +75,17 @@ int store_commit(struct store *store);
 void store_rollback(struct store *store); /* no transaction open: nothing happens */
 bool store_is_broken(const struct store *store);
 int store_reopen(struct store *store);
+
+/*
+ * store_checkpoint() - move the log into the database, when nobody waits
+ *
+ * Never called by itself: the engine does when it is idle, and the log grows
+ * until then. Waits for no reader.
+ *
+ * Return: 0; -EBUSY (inside a transaction; or a reader keeps a part of the log:
+ * call again later); -ENOSPC; -EROFS; -EIO.
+ */
+int store_checkpoint(struct store *store);
 
 /*
  * store_prepare() - a prepared statement, from the store's cache

@@ -66,6 +66,12 @@ int approval_redeem(struct store *store, const struct policy *policy, struct sea
                     uint32_t action, const uint8_t digest[32], const struct moment *now,
                     enum cw_verdict *ret_verdict, enum cw_reason *ret_reason);
 
+/* The device's Ed25519 key that signs receipts, for whoever verifies. Return: 0; -EIO. */
+int approval_public_key(struct store *store, uint8_t ret_public_key[32]);
+
+/* May these two confirm together? Return: 0; -EPERM (also when it cannot be known). */
+int approval_pair(struct store *store, uint32_t first, uint32_t second);
+
 /* Voids what was given to a session: lock, sign-out, handover, roles. Return: 0; -EIO. */
 int approval_void(struct store *store, uint64_t session, const struct moment *now);
 

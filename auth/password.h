@@ -159,8 +159,35 @@ int password_load(struct store *store, uint32_t account, struct password *ret_pa
 int password_store(struct store *store, const struct actor *actor, const struct moment *now,
                    enum audit_event event, struct password *password);
 
-/* Is a one-time password past its date, or used? An untrusted clock expires nothing. */
+/*
+ * Is a one-time password past its date or used, or another past the site's
+ * greatest age (@rules, may be NULL)? An untrusted clock expires nothing.
+ */
 bool password_is_expired(const struct password *password, const struct password_rules *rules,
                          const struct moment *now);
+
+/*
+ * Is it younger than the site's least age? A one-time password never is, and an
+ * untrusted clock, or one before the day it was set, keeps nobody from changing.
+ */
+bool password_is_too_young(const struct password *password, const struct password_rules *rules,
+                           const struct moment *now);
+
+/*
+ * password_job_refuse_old() - what a CHANGE job compares with
+ *
+ * The current password and as many earlier ones as the site asks for *now*.
+ */
+void password_job_refuse_old(const struct password *password, const struct password_rules *rules,
+                             struct password_job *job);
+
+/*
+ * password_take() - put a new verifier in the place of the current one
+ *
+ * The current one becomes the newest of the history, which is cut to what the
+ * site asks for. Flags and dates are the caller's.
+ */
+void password_take(struct password *password, const struct password_rules *rules,
+                   const struct verifier *made);
 
 #endif

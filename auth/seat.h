@@ -40,6 +40,7 @@ struct session {
 	uint64_t activity_ms;     /* boot time of the last activity                   */
 	uint64_t reauth_ms;
 	enum cw_assurance reauth_assurance;
+	uint64_t void_ms;         /* receipts of this boot time or before are void    */
 	enum seat_lock lock;
 };
 
@@ -56,7 +57,16 @@ struct emergency {
 	uint64_t gone_since_ms; /* patient gone since; 0: not, or unknown               */
 	bool asked;            /* "still needed?" is on the screen                      */
 	uint32_t n_uses;
+	uint64_t policy_generation; /* of the table that the bits refer to; 0: none    */
 	uint32_t actions_used[16]; /* bits of the actions of the table used inside     */
+	bool used_unknown;     /* one was used that the table does not have             */
+};
+
+/* Ends that may not be durable yet: a start that comes after it opens nothing. */
+#define SEAT_ENDED_MAX 8u
+struct seat_ended {
+	uint32_t n;            /* ever put in; the newest SEAT_ENDED_MAX are kept      */
+	uint8_t ids[SEAT_ENDED_MAX][16];
 };
 
 struct seat {
@@ -65,6 +75,7 @@ struct seat {
 	struct session session;
 	struct seat_signal signals[POLICY_SIGNALS_MAX];
 	struct emergency emergency;
+	struct seat_ended ended;
 	uint8_t flags;       /* STATE_* to publish                                     */
 };
 
@@ -79,11 +90,23 @@ void seat_state(const struct seat *seat, const struct policy_table *table,
 enum cw_verdict seat_decide(const struct seat *seat, const struct policy_table *table,
                             uint32_t action, const struct moment *now, enum cw_reason *ret_reason);
 
-/* seat_signal() - Return: 0; -ENOENT (no such signal); -EACCES (another seat's). */
+/*
+ * seat_signal() - the device says what it knows
+ * @value:  above 0: true; 0: unknown; below 0: false
+ *
+ * Return: 0; -ENOENT (no such signal); -EACCES (another seat's).
+ */
 int seat_signal(struct seat *seat, const struct policy_table *table, uint32_t signal, int value,
                 const struct moment *now);
 
-/* Names of the contexts that may be in force, the strictest first; for records. */
+/* What the signal's own seat knows of it, for another seat of the device. */
+void seat_signal_copy(struct seat *seat, const struct seat *source,
+                      const struct policy_table *table, uint32_t signal, const struct moment *now);
+
+/* What is known of a signal now. Return: 1 true; 0 unknown or stale; -1 false. */
+int seat_signal_value(const struct seat *seat, uint32_t signal, const struct moment *now);
+
+/* Name of the strictest context that may be in force; for records. "" with a bad table. */
 const char *seat_context(const struct seat *seat, const struct policy_table *table,
                          const struct moment *now);
 

@@ -67,6 +67,18 @@ int policy_compile(const struct policy_source *device, const struct policy_sourc
                    const struct policy_source *place, uint64_t generation,
                    struct policy_messages *messages, struct policy **ret_policy);
 
+/*
+ * policy_compile_device() - parse, check and compile device.cfg alone
+ *
+ * For careward-compile. The table has the device's actions, signals and seats
+ * and the built-in actions, but no role and no context, so it is not valid and
+ * nothing may be decided from it.
+ *
+ * Return: 0; -EINVAL with the errors in @messages; -ENOMEM.
+ */
+int policy_compile_device(const struct policy_source *device, struct policy_messages *messages,
+                          struct policy **ret_policy);
+
 /* Frees; NULL is fine. Return: NULL. */
 struct policy *policy_free(struct policy *policy);
 

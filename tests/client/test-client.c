@@ -571,7 +571,10 @@ static void on_entry(const struct cw_history_entry *entry, void *userdata) {
 }
 
 START_TEST(history_comes_entry_by_entry) {
+	char long_text[400];
 	int calls = 0;
+
+	memset(long_text, 'x', sizeof(long_text));
 
 	ck_assert_int_eq(cw_history(cw, 0, 51, on_entry, &calls), -EINVAL);
 	ck_assert_int_eq(cw_history(cw, 100, 2, on_entry, &calls), 0);
@@ -584,7 +587,12 @@ START_TEST(history_comes_entry_by_entry) {
 		frame_open_map(&fake.w, NULL);
 		frame_uint(&fake.w, "seq", 99 - i);
 		frame_text(&fake.w, "event", "sign-in");
-		frame_bool(&fake.w, "late", true);
+		frame_uint(&fake.w, "trust", 2);
+		frame_uint(&fake.w, "flags", 2);
+		frame_uint(&fake.w, "account", 7);
+		frame_text(&fake.w, "name", "claimed");
+		frame_text(&fake.w, "who", "Kim");
+		frame_text_n(&fake.w, "text", long_text, 400);
 		frame_close(&fake.w);
 	}
 	frame_close(&fake.w);
@@ -596,6 +604,11 @@ START_TEST(history_comes_entry_by_entry) {
 	ck_assert_uint_eq(newest.seq, 99);
 	ck_assert_str_eq(newest.event, "sign-in");
 	ck_assert_uint_eq(newest.late, 1);
+	ck_assert_uint_eq(newest.claimed, 0);
+	ck_assert_uint_eq(newest.clock_trusted, 1);
+	ck_assert_uint_eq(newest.account, 7);
+	ck_assert_str_eq(newest.name, "Kim");
+	ck_assert_uint_eq(strlen(newest.text), sizeof(newest.text) - 1);
 	/* Refused, and cut off: one call with NULL each. */
 	ck_assert_int_eq(cw_history(cw, 0, 2, on_entry, &calls), 0);
 	fake_read_frame(&fake, "history");
