@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -511,6 +512,39 @@ START_TEST(actions_are_checked) {
 }
 END_TEST
 
+static const struct {
+	const char *why;
+	const char *file;
+	uint32_t uid;
+} users[] = {
+	{ "as it should be", "root:x:0:0::/:\ncareward:x:990:990::/:\n", 990 },
+	{ "not there", "root:x:0:0::/:\n", UINT32_MAX },
+	{ "an empty file", "", UINT32_MAX },
+	{ "another that begins alike", "careward2:x:5:5::/:\n", UINT32_MAX },
+	{ "its name as another's comment", "x:x:5:5:careward:/:\ncareward:x:6:6::/:\n", 6 },
+	{ "no number", "careward:x::990::/:\n", UINT32_MAX },
+	{ "no number but a word", "careward:x:root:990::/:\n", UINT32_MAX },
+	{ "a negative one", "careward:x:-1:990::/:\n", UINT32_MAX },
+	{ "one that does not fit", "careward:x:4294967296:990::/:\n", UINT32_MAX },
+	{ "a line that ends early", "careward:x:99\n", UINT32_MAX },
+	{ "a line that is its name", "careward\ncareward:\n", UINT32_MAX },
+};
+
+START_TEST(the_broker_s_user_is_found) {
+	char path[128];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/passwd", fake.folder);
+	ck_assert_uint_eq(passwd_uid(path, "careward"), UINT32_MAX);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_eq(write(fd, users[_i].file, strlen(users[_i].file)),
+	                 (ssize_t)strlen(users[_i].file));
+	(void)close(fd);
+	ck_assert_msg(passwd_uid(path, "careward") == users[_i].uid, "%s", users[_i].why);
+	ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
 int main(void) {
 	Suite *s = suite_create("degraded");
 	TCase *t = tcase_create("degraded");
@@ -529,6 +563,7 @@ int main(void) {
 	tcase_add_test(t, tries_again_later_each_time);
 	tcase_add_test(t, a_broker_that_never_greets_is_left);
 	tcase_add_test(t, a_foreign_broker_is_told_once);
+	tcase_add_loop_test(t, the_broker_s_user_is_found, 0, (int)ARRAY_SIZE(users));
 	tcase_add_test(t, low_descriptors_are_never_used);
 	tcase_add_test(t, no_descriptor_is_left_behind);
 	tcase_add_loop_test(t, options_are_checked, 0, (int)ARRAY_SIZE(bad_options));

@@ -120,28 +120,6 @@ static int hello_send(struct cw *cw) {
 	return send_result(cw, sendmsg(cw->socket_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL), w.n);
 }
 
-/* Is it the broker that was promised? Told once when it is not. */
-static bool peer_is_right(struct cw *cw, int fd) {
-	struct ucred peer = { 0 };
-	socklen_t n = sizeof(peer);
-	struct cw_event *event;
-	bool right;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 || n != sizeof(peer))
-		return false;
-	if (cw->broker_uid != UINT32_MAX)
-		right = peer.uid == cw->broker_uid;
-	else
-		right = peer.uid == 0 || (CAREWARD_UID >= 0 && peer.uid == (uid_t)CAREWARD_UID);
-	if (!right && !cw->refused_told) {
-		cw->refused_told = true;
-		event = event_push(cw, CW_EVENT_ALARM);
-		if (event)
-			text_fit(event->message, sizeof(event->message), "broker-foreign");
-	}
-	return right;
-}
-
 static int socket_connect(struct cw *cw) {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	cleanup_(close_fdp) int fd = -1;

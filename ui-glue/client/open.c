@@ -135,6 +135,14 @@ static int resources_make(struct cw *cw) {
 	return ring_make(&cw->ring, &cw->ring_fd);
 }
 
+static void broker_uid_set(struct cw *cw, const struct cw_options *options) {
+	cw->broker_uid = options->broker_uid;
+	if (cw->broker_uid != UINT32_MAX)
+		return;
+	cw->root_is_right = true;
+	cw->broker_uid = passwd_uid("/etc/passwd", CAREWARD_USER);
+}
+
 static void embedded_try(struct cw *cw, const struct cw_options *options, uint64_t now) {
 	int pid = 0;
 	int fd = embedded_start(options, &pid);
@@ -165,7 +173,7 @@ int cw_open(const struct cw_options *options, struct cw **ret_cw) {
 	cw->socket_fd = -1;
 	cw->actions = options->actions;
 	cw->n_actions = options->n_actions;
-	cw->broker_uid = options->broker_uid;
+	broker_uid_set(cw, options);
 	cw->retry_ms = CLIENT_RETRY_FIRST_MS;
 	text_fit(cw->app, sizeof(cw->app), program_invocation_short_name);
 	r = path_set(cw, options);
