@@ -156,7 +156,7 @@ static int connect_store(struct store *store) {
 	uint8_t device_id[16];
 	int r = connect_to(store->path, store->mode, 0, &db, device_id);
 
-	if (r == -EIO && store->mode == STORE_READ_ONLY)
+	if ((r == -EIO || r == -EROFS) && store->mode == STORE_READ_ONLY)
 		r = connect_immutable(store, &db, device_id);
 	if (r == -EEXIST || r == -EROFS)
 		r = store->mode == STORE_READ_ONLY ? -EIO : r;
