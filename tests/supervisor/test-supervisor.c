@@ -62,7 +62,7 @@ static const struct {
 	int code;
 } deaths[] = {
 	{"an engine that exits before it is ready", TOY_EXIT, DEATH_EXIT, 7},
-	{"an engine that crashes", TOY_CRASH, DEATH_SIGNAL, SIGSEGV},
+	{"an engine that crashes", TOY_CRASH, DEATH_SIGNAL, SIGUSR2},
 	{"an engine that lives for a moment", TOY_BRIEF, DEATH_EXIT, 0},
 };
 

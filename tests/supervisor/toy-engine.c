@@ -270,7 +270,7 @@ int toy_engine(const struct engine_setup *setup) {
 	atomic_fetch_add(&e.stage->readies, 1);
 	say(&e, CONTROL_READY, 0, -1);
 	if (act == TOY_CRASH)
-		(void)raise(SIGSEGV);
+		(void)raise(SIGUSR2);
 	if (act == TOY_BRIEF) {
 		pause_ms(5);
 		return 0;

@@ -24,7 +24,7 @@ enum toy_act {
 	TOY_RUN = 0,  /* takes clients, drains their rings, obeys CONTROL_STOP      */
 	TOY_LAZY,     /* takes clients, never looks into their rings                */
 	TOY_EXIT,     /* returns 7 at once, never READY                             */
-	TOY_CRASH,    /* ends by SIGSEGV after READY                                */
+	TOY_CRASH,    /* ends by a signal after READY                                */
 	TOY_MUTE,     /* takes clients for a moment, then says nothing more         */
 	TOY_STOPPED,  /* the same, by SIGSTOP                                       */
 	TOY_SLOW,     /* READY only after a while                                   */
