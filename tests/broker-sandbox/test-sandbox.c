@@ -521,7 +521,7 @@ START_TEST(an_abort_is_still_an_abort) {
 }
 END_TEST
 
-/* ---- privileges -------------------------------------------------------------------------------- */
+/* ---- privileges ----------------------------- */
 
 static uint64_t status_hex(const char *name) {
 	cleanup_(close_filep) FILE *f = fopen("/proc/self/status", "re");
