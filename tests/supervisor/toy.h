@@ -30,6 +30,7 @@ enum toy_act {
 	TOY_SLOW,     /* READY only after a while                                   */
 	TOY_DEAF,     /* lives, does not obey CONTROL_STOP                          */
 	TOY_BRIEF,    /* READY, lives for some milliseconds, returns 0              */
+	TOY_TALKS,    /* like LAZY, with much to say before it tells of a ring        */
 	TOY_HOSTILE,  /* sends the supervisor every bad ring and bad message        */
 };
 
