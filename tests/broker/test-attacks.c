@@ -205,13 +205,13 @@ START_TEST(engine_and_supervisor_have_no_privilege) {
 }
 END_TEST
 
-static const TTest *const as_root[] = {
-	the_user_interfaces_uid_gets_nowhere,
-	the_seals_of_the_pages_hold_for_root_as_well,
-	engine_and_supervisor_have_no_privilege,
-};
-
 int main(void) {
+	const TTest *const as_root[] = {
+		the_user_interfaces_uid_gets_nowhere,
+		the_seals_of_the_pages_hold_for_root_as_well,
+		engine_and_supervisor_have_no_privilege,
+	};
+
 	if (!world_has_two_uids()) {
 		puts("1..0 # SKIP needs root: broker and user interface under different uids");
 		return 0;

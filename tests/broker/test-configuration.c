@@ -280,15 +280,15 @@ START_TEST(check_names_the_line_and_changes_nothing) {
 }
 END_TEST
 
-static const TTest *const tests[] = {
-	the_installed_configuration_survives_any_damage_to_the_file,
-	a_valid_file_that_nobody_installed_does_not_run,
-	without_any_configuration_the_broker_runs_and_says_so,
-	care_works_and_nothing_else_without_database_or_key,
-	nobody_initialises_a_device_whose_database_was_taken_away,
-	check_names_the_line_and_changes_nothing,
-};
-
 int main(void) {
+	const TTest *const tests[] = {
+		the_installed_configuration_survives_any_damage_to_the_file,
+		a_valid_file_that_nobody_installed_does_not_run,
+		without_any_configuration_the_broker_runs_and_says_so,
+		care_works_and_nothing_else_without_database_or_key,
+		nobody_initialises_a_device_whose_database_was_taken_away,
+		check_names_the_line_and_changes_nothing,
+	};
+
 	return RUN_TESTS("broker configuration", tests);
 }

@@ -264,19 +264,19 @@ START_TEST(a_review_is_opened_and_closed_by_somebody_of_another_role) {
 }
 END_TEST
 
-static const TTest *const tests[] = {
-	an_emergency_is_adopted_published_and_recorded,
-	a_repeated_record_changes_nothing_and_is_answered_again,
-	ended_is_final,
-	a_late_start_is_recorded_and_not_granted,
-	an_emergency_suspends_the_session_and_lends_nothing,
-	the_engine_killed_inside_an_emergency_goes_on_with_it,
-	what_was_pressed_while_the_engine_was_dead_comes_through_the_ring,
-	a_client_that_dies_leaves_its_ring_to_the_engine,
-	a_flood_of_claims_is_joined_and_its_end_is_not,
-	a_review_is_opened_and_closed_by_somebody_of_another_role,
-};
-
 int main(void) {
+	const TTest *const tests[] = {
+		an_emergency_is_adopted_published_and_recorded,
+		a_repeated_record_changes_nothing_and_is_answered_again,
+		ended_is_final,
+		a_late_start_is_recorded_and_not_granted,
+		an_emergency_suspends_the_session_and_lends_nothing,
+		the_engine_killed_inside_an_emergency_goes_on_with_it,
+		what_was_pressed_while_the_engine_was_dead_comes_through_the_ring,
+		a_client_that_dies_leaves_its_ring_to_the_engine,
+		a_flood_of_claims_is_joined_and_its_end_is_not,
+		a_review_is_opened_and_closed_by_somebody_of_another_role,
+	};
+
 	return RUN_TESTS("broker emergency", tests);
 }

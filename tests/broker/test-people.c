@@ -372,22 +372,22 @@ START_TEST(a_sensitive_action_needs_a_second_person_and_its_receipt_works_once) 
 }
 END_TEST
 
-static const TTest *const tests[] = {
-	init_happens_once_and_for_root_or_the_broker_alone,
-	a_sign_in_opens_a_session_and_shows_it_on_the_page,
-	the_last_sign_in_and_the_failures_since_are_told,
-	five_failures_lock_and_a_restart_does_not_unlock,
-	an_unknown_name_is_locked_like_a_known_one,
-	a_disabled_account_loses_its_session_at_once,
-	the_last_administrator_stays,
-	a_lead_gives_the_roles_that_the_site_lists_and_no_other,
-	a_name_is_given_once_for_ever,
-	each_kind_of_action_is_decided_and_recorded,
-	the_recovery_code_makes_one_administrator_once,
-	handover_tells_everybody_and_the_old_session_is_gone,
-	a_sensitive_action_needs_a_second_person_and_its_receipt_works_once,
-};
-
 int main(void) {
+	const TTest *const tests[] = {
+		init_happens_once_and_for_root_or_the_broker_alone,
+		a_sign_in_opens_a_session_and_shows_it_on_the_page,
+		the_last_sign_in_and_the_failures_since_are_told,
+		five_failures_lock_and_a_restart_does_not_unlock,
+		an_unknown_name_is_locked_like_a_known_one,
+		a_disabled_account_loses_its_session_at_once,
+		the_last_administrator_stays,
+		a_lead_gives_the_roles_that_the_site_lists_and_no_other,
+		a_name_is_given_once_for_ever,
+		each_kind_of_action_is_decided_and_recorded,
+		the_recovery_code_makes_one_administrator_once,
+		handover_tells_everybody_and_the_old_session_is_gone,
+		a_sensitive_action_needs_a_second_person_and_its_receipt_works_once,
+	};
+
 	return RUN_TESTS("broker people", tests);
 }

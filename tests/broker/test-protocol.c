@@ -238,18 +238,18 @@ START_TEST(a_client_that_does_not_read_is_disconnected) {
 }
 END_TEST
 
-static const TTest *const tests[] = {
-	before_hello_every_verb_ends_the_connection,
-	a_verb_with_a_built_in_action_asks_for_a_session,
-	a_session_of_one_uid_is_no_session_of_another,
-	rubbish_ends_one_connection_and_no_other,
-	an_empty_packet_ends_the_connection,
-	a_raw_record_with_one_wrong_bit_ends_the_connection,
-	a_second_hello_ends_the_connection,
-	too_many_requests_are_busy_and_nobody_else_suffers,
-	a_client_that_does_not_read_is_disconnected,
-};
-
 int main(void) {
+	const TTest *const tests[] = {
+		before_hello_every_verb_ends_the_connection,
+		a_verb_with_a_built_in_action_asks_for_a_session,
+		a_session_of_one_uid_is_no_session_of_another,
+		rubbish_ends_one_connection_and_no_other,
+		an_empty_packet_ends_the_connection,
+		a_raw_record_with_one_wrong_bit_ends_the_connection,
+		a_second_hello_ends_the_connection,
+		too_many_requests_are_busy_and_nobody_else_suffers,
+		a_client_that_does_not_read_is_disconnected,
+	};
+
 	return RUN_TESTS("broker protocol", tests);
 }
