@@ -81,11 +81,12 @@ START_TEST(normalising_a_name_twice_changes_nothing) {
 
 		if (point >= 0xd800 && point <= 0xdfff)
 			continue;
-		ck_assert_int_eq(text_encode(&text, bytes, sizeof(bytes), &n), 0);
+		if (text_encode(&text, bytes, sizeof(bytes), &n) < 0)
+			ck_abort_msg("U+%04X cannot be encoded", (unsigned)point);
 		if (account_normalise((const char *)bytes, n, once) < 0)
 			continue;
-		ck_assert_int_eq(account_normalise(once, strlen(once), twice), 0);
-		ck_assert_msg(strcmp(once, twice) == 0, "U+%04X is not stable", (unsigned)point);
+		if (account_normalise(once, strlen(once), twice) < 0 || strcmp(once, twice) != 0)
+			ck_abort_msg("U+%04X is not stable", (unsigned)point);
 	}
 }
 END_TEST
