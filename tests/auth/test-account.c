@@ -559,6 +559,31 @@ START_TEST(PO_14_the_last_administrator_stays) {
 }
 END_TEST
 
+START_TEST(PO_14_no_entry_hides_another_change) {
+	static const enum audit_event hiding[] = { EVENT_ACCOUNT_ENABLED, EVENT_ACCOUNT_DISABLED,
+		                                   EVENT_ACCOUNT_ENDED };
+	struct moment now = moment_at(10);
+	struct account lead;
+
+	(void)make_account("lead", "lead");
+	ck_assert_int_eq(account_by_number(device.store, 1, &lead), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(hiding); ++i) {
+		struct account changed = lead;
+
+		changed.state = (enum account_state)(i + 1);
+		memcpy(changed.roles[0], "nurse", 6);
+		ck_assert_int_eq(account_change(device.store, &nobody, &now, hiding[i],
+		                                i == 0 ? NULL : &admins, &changed),
+		                 -EINVAL);
+	}
+	/* Nor can it be given away where nobody says what an administrator is. */
+	memcpy(lead.roles[0], "nurse", 6);
+	ck_assert_int_eq(account_change(device.store, &nobody, &now, EVENT_ACCOUNT_ROLES, NULL,
+	                                &lead),
+	                 -EINVAL);
+}
+END_TEST
+
 START_TEST(PO_14_the_last_administrator_can_still_be_changed_otherwise) {
 	struct moment now = moment_at(10);
 	struct account lead;
@@ -571,7 +596,10 @@ START_TEST(PO_14_the_last_administrator_can_still_be_changed_otherwise) {
 	ck_assert_int_eq(
 		account_change(device.store, &nobody, &now, EVENT_ACCOUNT_ROLES, &admins, &lead),
 		0);
-	/* Without a rule to judge by, nothing is taken away. */
+	/* Enabling takes nobody away; for the rest a rule to judge by is needed. */
+	ck_assert_int_eq(account_change(device.store, &nobody, &now, EVENT_ACCOUNT_ENABLED, NULL,
+	                                &lead),
+	                 0);
 	lead.state = ACCOUNT_DISABLED;
 	ck_assert_int_eq(
 		account_change(device.store, &nobody, &now, EVENT_ACCOUNT_DISABLED, NULL, &lead),
@@ -723,6 +751,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, a_damaged_account_is_not_made_good_by_a_change);
 	tcase_add_test(t, a_list_goes_on_past_a_damaged_row);
 	tcase_add_loop_test(t, PO_14_the_last_administrator_stays, 0, (int)ARRAY_SIZE(last));
+	tcase_add_test(t, PO_14_no_entry_hides_another_change);
 	tcase_add_test(t, PO_14_the_last_administrator_can_still_be_changed_otherwise);
 	tcase_add_test(t, who_had_a_hand_in_an_account_is_known);
 	tcase_add_test(t, the_entry_of_a_change_names_state_and_roles);
