@@ -40,8 +40,11 @@ struct options {
 static void handle_of(const char *prefix, const char *name, char *out, size_t size) {
 	size_t n = (size_t)snprintf(out, size, "%s", prefix);
 
-	for (; *name && n + 1 < size; ++name)
-		out[n++] = isalnum((unsigned char)*name) ? (char)toupper((unsigned char)*name) : '_';
+	for (; *name && n + 1 < size; ++name) {
+		unsigned char c = (unsigned char)*name;
+
+		out[n++] = isalnum(c) ? (char)toupper(c) : '_';
+	}
 	out[n] = '\0';
 }
 

@@ -90,7 +90,8 @@ static void warn_shared_seats(const struct compile *c) {
 		for (uint32_t k = 0; k < i; ++k) {
 			const struct seat_rules *b = &c->device.seats[k].rules;
 			bool same_user = a->user[0] && strcmp(a->user, b->user) == 0;
-			bool same_group = !a->user[0] && !b->user[0] && strcmp(a->group, b->group) == 0;
+			bool same_group = !a->user[0] && !b->user[0] &&
+			                  strcmp(a->group, b->group) == 0;
 
 			if (same_user || same_group)
 				warn(&c->device_file.r, c->device.seats[i].item.line,

@@ -53,15 +53,16 @@ static uint32_t compile_role_names(struct compile *c, const struct parsed_role *
 	for (int i = 0; i < n; ++i) {
 		const char *text = config_setting_get_string_elem(array, i);
 		int index = policy_role_index(t, text);
+		const char *near = NULL;
 
+		if (index < 0 && compile_has_room(c))
+			near = policy_nearest(text, t->role_names, t->n_roles);
 		if (index >= 0 && text[0])
 			bits |= 1u << index;
 		else
 			refuse(&f->r, element_line(f->source, array, i),
 			       "%s of role \"%s\" names the unknown role \"%.64s\"" NEAREST_FORMAT, key,
-			       role->name, text,
-			       NEAREST_ARGS(compile_has_room(c) ? policy_nearest(text, t->role_names,
-			                            t->n_roles) : NULL));
+			       role->name, text, NEAREST_ARGS(near));
 	}
 	return bits;
 }
@@ -133,7 +134,8 @@ static void check_denied(struct compile *c, const uint32_t direct[POLICY_ROLES_M
 		bool useful = false;
 
 		for (int k = 0; role->allow && k < config_setting_length(role->allow); ++k)
-			(void)mark(&c->p->table, config_setting_get_string_elem(role->allow, k), own);
+			(void)mark(&c->p->table, config_setting_get_string_elem(role->allow, k),
+			           own);
 		for (uint32_t a = 0; a < c->p->table.n_actions; ++a)
 			useful |= c->denied[i][a] && (own[a] || inherits_action(c, direct[i], a));
 		if (role->deny && config_setting_length(role->deny) > 0 && !useful)

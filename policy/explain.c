@@ -71,7 +71,8 @@ static void explain_roles(const struct policy *p, const struct policy_question *
 	e->roles_of_person = e->action.roles & q->roles;
 	for (uint32_t i = 0; i < p->table.n_roles; ++i)
 		if (e->action.roles >> i & 1)
-			e->through[i] = p->settings.roles[i].inherits & e->action.roles & ~(1u << i);
+			e->through[i] = p->settings.roles[i].inherits & e->action.roles &
+			                ~(1u << i);
 }
 
 int policy_explain(const struct policy *policy, const struct policy_question *question,

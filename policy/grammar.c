@@ -11,8 +11,6 @@
 #include "policy/names.h"
 #include "policy/text.h"
 
-#define KEYS_MAX 32u
-
 /* What is read at the moment: a section, and the item that it goes to. */
 struct place {
 	const struct reader *r;
@@ -182,7 +180,8 @@ void grammar_defaults(const struct section *file, void *item) {
 	section_defaults(file, item);
 	for (uint32_t i = 0; i < file->n_keys; ++i)
 		if (file->keys[i].type == KEY_GROUP)
-			section_defaults(file->keys[i].section, (char *)item + file->keys[i].offset);
+			section_defaults(file->keys[i].section,
+			                 (char *)item + file->keys[i].offset);
 }
 
 /* Return: the key of that name; NULL after adding an error. */

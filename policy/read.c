@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,8 +13,6 @@
 #include "common/limits.h"
 #include "policy/messages.h"
 #include "policy/text.h"
-
-#define DEPTH_MAX 64 /* directories on the way to the file, and above it */
 
 static bool is_stranger(uid_t uid) {
 	return uid != 0 && uid != geteuid();
@@ -27,57 +26,33 @@ static bool directory_is_good(const struct reader *r, int fd, const char *name) 
 	struct stat st;
 
 	if (fstat(fd, &st) < 0) {
-		refuse(r, 0, "cannot look at the directory %.60s: %s", name, strerrordesc_np(errno));
+		refuse(r, 0, "cannot look at the directory %.100s: %s", name, strerrordesc_np(errno));
 		return false;
 	}
 	if (is_stranger(st.st_uid)) {
-		refuse(r, 0, "the directory %.60s belongs to uid %u; it must belong to root", name,
+		refuse(r, 0, "the directory %.100s belongs to uid %u; it must belong to root", name,
 		       (unsigned)st.st_uid);
 		return false;
 	}
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0) {
-		refuse(r, 0, "others may write to the directory %.60s; chmod go-w it", name);
+		refuse(r, 0, "others may write to the directory %.100s; chmod go-w it", name);
 		return false;
 	}
 	return true;
-}
-
-/* The directories above the current one, for a path that does not begin with `/`. */
-static bool above_is_good(const struct reader *r) {
-	cleanup_(close_fdp) int fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	char name[3 * DEPTH_MAX + 2] = ".";
-
-	for (int depth = 0; fd >= 0 && depth < DEPTH_MAX; ++depth) {
-		struct stat here, up;
-		int parent;
-
-		if (!directory_is_good(r, fd, name))
-			return false;
-		parent = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (parent < 0 || fstat(fd, &here) < 0 || fstat(parent, &up) < 0) {
-			close_fdp(&parent);
-			break;
-		}
-		(void)close(fd);
-		fd = parent;
-		if (here.st_dev == up.st_dev && here.st_ino == up.st_ino)
-			return true;
-		(void)strcat(name, depth == 0 ? "." : "/..");
-	}
-	refuse(r, 0, "cannot look at the directories above the current one; write the whole path");
-	return false;
 }
 
 /* Opens the next directory of the path. Return: its descriptor; -1 after an error. */
 static int enter(const struct reader *r, int parent, const char *name, const char *so_far) {
 	int fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd >= 0 && !directory_is_good(r, fd, so_far))
-		close_fdp(&fd), fd = -1;
-	else if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
-		refuse(r, 0, "%.60s is a link or no directory; write the path without links", so_far);
+	if (fd >= 0 && !directory_is_good(r, fd, so_far)) {
+		close_fdp(&fd);
+		return -1;
+	}
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+		refuse(r, 0, "%.100s is a link or no directory; write the path without links", so_far);
 	else if (fd < 0)
-		refuse(r, 0, "cannot open the directory %.60s: %s", so_far, strerrordesc_np(errno));
+		refuse(r, 0, "cannot open the directory %.100s: %s", so_far, strerrordesc_np(errno));
 	return fd;
 }
 
@@ -87,15 +62,14 @@ static int enter(const struct reader *r, int parent, const char *name, const cha
  * Return: a descriptor; -1 after adding an error.
  */
 static int open_parent(const struct reader *r, char *path, const char **ret_name) {
-	bool absolute = path[0] == '/';
-	int fd = open(absolute ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char *name = path;
 
 	if (fd < 0) {
-		refuse(r, 0, "cannot open the directory it is in: %s", strerrordesc_np(errno));
+		refuse(r, 0, "cannot open the root directory: %s", strerrordesc_np(errno));
 		return -1;
 	}
-	if (absolute ? !directory_is_good(r, fd, "/") : !above_is_good(r)) {
+	if (!directory_is_good(r, fd, "/")) {
 		close_fdp(&fd);
 		return -1;
 	}
@@ -206,10 +180,23 @@ static void refuse_open(const struct reader *r, int error) {
 		refuse(r, 0, "cannot be opened: %s", strerrordesc_np(error));
 }
 
+/* The path from the root, on the heap; the current directory's has no links in it. */
+static char *whole_path(const char *path) {
+	cleanup_(free_charp) char *cwd = NULL;
+	char *whole = NULL;
+
+	if (path[0] == '/')
+		return strdup(path);
+	cwd = getcwd(NULL, 0);
+	if (!cwd || asprintf(&whole, "%s/%s", cwd, path) < 0)
+		return NULL;
+	return whole;
+}
+
 int policy_read_file(const char *path, struct policy_messages *messages, char **ret_text,
                      size_t *ret_n_text) {
 	const struct reader r = { .path = path, .messages = messages };
-	cleanup_(free_charp) char *copy = strdup(path);
+	cleanup_(free_charp) char *copy = whole_path(path);
 	cleanup_(close_fdp) int parent = -1;
 	cleanup_(close_fdp) int fd = -1;
 	const char *name = NULL;

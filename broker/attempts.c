@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "auth/approval.h"
+#include "broker/requests.h"
+#include "common/cleanup.h"
+
+/* Attempts: conversations between a person at a connection and auth/signin.c. */
+
+static void slot_drive(struct attempt_slot *slot, const struct moment *now);
+
+static void slot_free(struct attempt_slot *slot) {
+	if (slot->hashing) {
+		/* The worker has the job. Its permit is kept until the hash ends. */
+		slot->dropped = true;
+		slot->peer = 0;
+		return;
+	}
+	slot->attempt = attempt_free(slot->attempt);
+	memset(slot, 0, sizeof(*slot));
+}
+
+static struct attempt_slot *slot_new(struct engine *engine, const struct seat_runtime *seat) {
+	struct attempt_slot *free_slot = NULL;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i) {
+		struct attempt_slot *s = &engine->attempts[i];
+
+		if (!s->attempt && !free_slot)
+			free_slot = s;
+		if (s->attempt && s->seat == seat)
+			++n;
+	}
+	return n < LIMIT_ATTEMPTS ? free_slot : NULL;
+}
+
+static struct attempt_slot *slot_find(struct request *r, uint64_t number) {
+	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i) {
+		struct attempt_slot *s = &r->engine->attempts[i];
+
+		if (s->attempt && s->number == number && s->peer == r->peer->number)
+			return s;
+	}
+	return NULL;
+}
+
+static void send_event(struct attempt_slot *slot, struct frame_writer *w) {
+	struct peer *peer = peer_by_number(slot->engine, slot->peer);
+
+	if (frame_end(w) == 0 && peer)
+		peer_send(peer, slot->engine->out, w->n, NULL, 0);
+	explicit_bzero(slot->engine->out, sizeof(slot->engine->out));
+}
+
+static void begin_event(struct attempt_slot *slot, struct frame_writer *w, const char *name) {
+	frame_begin(w, slot->engine->out, sizeof(slot->engine->out), FRAME_EVENT, 0, name);
+	frame_uint(w, "attempt", slot->number);
+}
+
+static void send_prompt(struct attempt_slot *slot) {
+	const struct attempt_prompt *p = attempt_prompt(slot->attempt);
+	struct frame_writer w;
+
+	begin_event(slot, &w, "prompt");
+	frame_uint(&w, "field", p->field);
+	frame_bool(&w, "secret", p->is_secret);
+	frame_text(&w, "message", p->message ? p->message : "");
+	if (p->text[0] != '\0')
+		frame_text(&w, "text", p->text);
+	send_event(slot, &w);
+}
+
+static void send_over(struct attempt_slot *slot, const struct attempt_result *result) {
+	struct frame_writer w;
+
+	begin_event(slot, &w, "attempt-over");
+	frame_text(&w, "message", result->message ? result->message : "refused");
+	if (result->wait_ms > 0)
+		frame_uint(&w, "wait_ms", result->wait_ms);
+	send_event(slot, &w);
+}
+
+static void send_signed_in(struct attempt_slot *slot, const struct attempt_result *result,
+                           bool handover) {
+	struct seat_runtime *seat = slot->seat;
+	struct peer *peer = peer_by_number(slot->engine, slot->peer);
+	struct frame_writer w;
+
+	frame_begin(&w, slot->engine->out, sizeof(slot->engine->out), FRAME_EVENT, 0, "signed-in");
+	frame_uint(&w, "session", seat->seat.session.number);
+	frame_uint(&w, "account", result->account.number);
+	frame_text(&w, "text", seat->seat.session.name);
+	frame_bool(&w, "handover", handover);
+	if (frame_end(&w) == 0)
+		seat_broadcast(seat, slot->engine->out, w.n, peer);
+
+	begin_event(slot, &w, "signed-in");
+	frame_uint(&w, "session", seat->seat.session.number);
+	frame_uint(&w, "account", result->account.number);
+	frame_text(&w, "text", seat->seat.session.name);
+	frame_bool(&w, "handover", handover);
+	frame_int(&w, "last_ms", result->last.has_success ? result->last.success_wall_ms : 0);
+	frame_uint(&w, "failures", result->last.failures_since);
+	frame_int(&w, "failure_ms", result->last.failure_wall_ms);
+	if (result->was_reset)
+		frame_text(&w, "notice", "password-was-reset");
+	send_event(slot, &w);
+}
+
+static uint64_t new_session_number(void) {
+	uint64_t n = 0;
+
+	while (n == 0)
+		if (getrandom(&n, sizeof(n), 0) != sizeof(n))
+			n = 0;
+	return n;
+}
+
+/* A session that begins ends an emergency whose uses its role grants. */
+static void end_emergency(struct attempt_slot *slot, const struct moment *now) {
+	struct engine *e = slot->engine;
+	uint8_t id[16];
+	int r = 0;
+
+	if (!slot->seat->seat.emergency.open)
+		return;
+	memcpy(id, slot->seat->seat.emergency.id, sizeof(id));
+	r = emergency_on_sign_in(e->store, e->policy, &slot->seat->seat, now);
+	if (r < 0)
+		engine_store_failed(e, r);
+	if (!slot->seat->seat.emergency.open)
+		engine_tell_emergency(e, slot->seat, id, "emergency-ended", "sign-in");
+}
+
+static void finish_success(struct attempt_slot *slot, const struct attempt_result *result,
+                           const struct moment *now) {
+	struct seat *seat = &slot->seat->seat;
+	bool handover = false;
+	struct frame_writer w;
+
+	if (result->n_receipt > 0) {
+		begin_event(slot, &w, "authorized");
+		frame_bytes(&w, "receipt", result->receipt, result->n_receipt);
+		send_event(slot, &w);
+		return;
+	}
+	switch (result->purpose) {
+	case CW_PURPOSE_SIGN_IN:
+	case CW_PURPOSE_RECOVER:
+		handover = seat->session.number != 0 &&
+			   seat->session.account != result->account.number;
+		seat_open(seat, result, new_session_number(), now);
+		slot->seat->session_uid = slot->peer_uid;
+		break;
+	case CW_PURPOSE_UNLOCK:
+		seat_unlock(seat, result, now);
+		slot->seat->session_uid = slot->peer_uid;
+		break;
+	case CW_PURPOSE_REAUTH:
+		seat_reauth(seat, result, now);
+		break;
+	case CW_PURPOSE_CHANGE:
+		break;
+	}
+	if (result->purpose == CW_PURPOSE_RECOVER)
+		engine_alarm(slot->engine, ALARM_RECOVERED, true);
+	slot->engine->initialised = true;
+	end_emergency(slot, now);
+	engine_publish(slot->engine, slot->seat, false);
+	send_signed_in(slot, result, handover);
+}
+
+static void slot_finish(struct attempt_slot *slot, const struct moment *now) {
+	const struct attempt_result *result = attempt_result(slot->attempt);
+
+	if (result->success == ATTEMPT_YES)
+		finish_success(slot, result, now);
+	else
+		send_over(slot, result);
+	slot_free(slot);
+}
+
+static void run_hash(void *data, struct arena *arena) {
+	struct attempt_slot *slot = data;
+
+	password_job_run(arena, attempt_job(slot->attempt));
+}
+
+static void done_hash(void *data) {
+	struct attempt_slot *slot = data;
+	struct moment now = engine_now(slot->engine);
+	int r = 0;
+
+	slot->hashing = false;
+	/* Also when nobody waits any more: what was tried is brought to its end. */
+	r = attempt_hashed(slot->attempt, &now);
+	if (r < 0)
+		engine_store_failed(slot->engine, r);
+	if (slot->dropped)
+		slot_free(slot);
+	else
+		slot_drive(slot, &now);
+}
+
+static void slot_drive(struct attempt_slot *slot, const struct moment *now) {
+	const struct worker_task task = { run_hash, done_hash, slot };
+
+	switch (attempt_want(slot->attempt)) {
+	case ATTEMPT_ANSWER:
+		send_prompt(slot);
+		return;
+	case ATTEMPT_HASH:
+		if (worker_submit(slot->engine->hasher, &task) == 0) {
+			slot->hashing = true;
+			return;
+		}
+		(void)attempt_busy(slot->attempt, now);
+		slot_finish(slot, now);
+		return;
+	case ATTEMPT_OVER:
+		slot_finish(slot, now);
+		return;
+	}
+}
+
+static int begin(struct request *r, const struct attempt_request *request) {
+	struct attempt_slot *slot = slot_new(r->engine, r->seat);
+	struct frame_writer w;
+	int e = 0;
+
+	if (!slot) {
+		reply_begin(r, &w, RESULT_BUSY);
+		frame_uint(&w, "retry_ms", 1000);
+		reply_send(r, &w);
+		return 0;
+	}
+	*slot = (struct attempt_slot){ .number = ++r->engine->next_attempt,
+				       .peer = r->peer->number,
+				       .peer_uid = r->peer->uid,
+				       .seat = r->seat,
+				       .engine = r->engine };
+	e = attempt_begin(&r->engine->auth, &r->seat->seat, request, &r->now, &slot->attempt);
+	if (e < 0) {
+		memset(slot, 0, sizeof(*slot));
+		return e == -ENOENT ? reply_message(r, RESULT_STALE, "no-session") : e;
+	}
+	reply_begin(r, &w, RESULT_OK);
+	frame_uint(&w, "attempt", slot->number);
+	reply_send(r, &w);
+	slot_drive(slot, &r->now);
+	return 0;
+}
+
+int handle_attempt_begin(struct request *r) {
+	char name[LIMIT_NAME];
+	struct attempt_request request = { .actor = request_actor(r) };
+	uint64_t purpose = 0;
+	int e = frame_get_text(r->body, "name", name, sizeof(name));
+
+	if (e < 0 && e != -ENOENT)
+		return -EPROTO;
+	if (frame_get_uint(r->body, "purpose", &purpose) < 0 || purpose < CW_PURPOSE_SIGN_IN ||
+	    purpose > CW_PURPOSE_RECOVER)
+		return -EPROTO;
+	request.purpose = (enum cw_purpose)purpose;
+	request.name = e == 0 ? name : NULL;
+	if (!r->engine->initialised && request.purpose != CW_PURPOSE_RECOVER)
+		return reply_message(r, RESULT_NOT_READY, "not-initialised");
+	return begin(r, &request);
+}
+
+int handle_authorize(struct request *r) {
+	char name[POLICY_NAME_SIZE];
+	struct approval_request approval = { 0 };
+	struct attempt_request request = { .approval = &approval, .actor = request_actor(r) };
+	int e = 0, index = 0;
+
+	if (frame_get_text(r->body, "action", name, sizeof(name)) < 0 ||
+	    frame_get_fixed(r->body, "digest", approval.digest, sizeof(approval.digest)) < 0 ||
+	    frame_get_text(r->body, "words", approval.words, sizeof(approval.words)) < 0)
+		return -EPROTO;
+	e = frame_get_text(r->body, "object", approval.object, sizeof(approval.object));
+	if (e < 0 && e != -ENOENT)
+		return -EPROTO;
+	index = policy_action_index(&r->engine->policy->table, name);
+	if (index < 0)
+		return reply_message(r, RESULT_NOT_FOUND, "unknown-action");
+	approval.action = (uint32_t)index;
+	if (r->seat->seat.session.number == 0 || r->seat->session_uid != r->peer->uid)
+		return reply_denied(r, CW_SIGN_IN, CW_REASON_NO_SESSION);
+	return begin(r, &request);
+}
+
+int handle_attempt_answer(struct request *r) {
+	cleanup_(secret_wipe) struct secret answer = { 0 };
+	struct attempt_slot *slot = NULL;
+	uint64_t number = 0;
+	int e = 0;
+
+	if (frame_get_uint(r->body, "attempt", &number) < 0)
+		return -EPROTO;
+	e = frame_get_secret(r->body, "value", &answer);
+	if (e < 0)
+		return -EPROTO;
+	slot = slot_find(r, number);
+	if (!slot || slot->hashing || attempt_want(slot->attempt) != ATTEMPT_ANSWER)
+		return reply_message(r, RESULT_STALE, "no-such-attempt");
+	(void)reply(r, RESULT_OK);
+	e = attempt_answer(slot->attempt, &answer, &r->now);
+	if (e < 0 && e != -EPROTO)
+		engine_store_failed(r->engine, e);
+	slot_drive(slot, &r->now);
+	return 0;
+}
+
+int handle_attempt_cancel(struct request *r) {
+	struct attempt_slot *slot = NULL;
+	uint64_t number = 0;
+
+	if (frame_get_uint(r->body, "attempt", &number) < 0)
+		return -EPROTO;
+	slot = slot_find(r, number);
+	if (!slot)
+		return reply_message(r, RESULT_STALE, "no-such-attempt");
+	if (!slot->hashing)
+		attempt_cancel(slot->attempt, &r->now, false);
+	slot_free(slot);
+	return reply(r, RESULT_OK);
+}
+
+int handle_redeem(struct request *r) {
+	const uint8_t *receipt = NULL;
+	size_t n_receipt = 0;
+	uint8_t digest[32];
+	char name[POLICY_NAME_SIZE];
+	enum cw_verdict v = CW_DENY;
+	enum cw_reason reason = CW_REASON_NONE;
+	struct actor actor = request_actor(r);
+	struct frame_writer w;
+	int e = 0, index = 0;
+
+	if (frame_get_text(r->body, "action", name, sizeof(name)) < 0 ||
+	    frame_get_fixed(r->body, "digest", digest, sizeof(digest)) < 0 ||
+	    frame_get_bytes(r->body, "receipt", &receipt, &n_receipt) < 0)
+		return -EPROTO;
+	index = policy_action_index(&r->engine->policy->table, name);
+	if (index < 0)
+		return reply_message(r, RESULT_NOT_FOUND, "unknown-action");
+	e = approval_redeem(r->engine->store, r->engine->policy, &r->seat->seat, &actor, receipt,
+	                    n_receipt, (uint32_t)index, digest, &r->now, &v, &reason);
+	if (e == -EBADMSG)
+		return reply_message(r, RESULT_INVALID, "not-a-receipt-of-this-device");
+	if (e < 0) {
+		engine_store_failed(r->engine, e);
+		return reply_denied(r, CW_DENY, CW_REASON_NOT_RECORDED);
+	}
+	reply_begin(r, &w, v == CW_ALLOW ? RESULT_OK : RESULT_DENIED);
+	frame_uint(&w, "verdict", (uint64_t)v);
+	frame_uint(&w, "reason", (uint64_t)reason);
+	reply_send(r, &w);
+	return 0;
+}
+
+void attempts_drop_peer(struct engine *engine, uint64_t peer) {
+	struct moment now = engine_now(engine);
+
+	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i) {
+		struct attempt_slot *s = &engine->attempts[i];
+
+		if (!s->attempt || s->peer != peer)
+			continue;
+		if (!s->hashing)
+			attempt_cancel(s->attempt, &now, false);
+		slot_free(s);
+	}
+}
+
+void attempts_drop_seat(struct engine *engine, const struct seat_runtime *seat) {
+	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i)
+		if (engine->attempts[i].attempt && engine->attempts[i].seat == seat)
+			slot_free(&engine->attempts[i]);
+}
+
+void attempts_tick(struct engine *engine, const struct moment *now) {
+	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i) {
+		struct attempt_slot *s = &engine->attempts[i];
+
+		if (!s->attempt || s->hashing || now->boot_ms < attempt_deadline(s->attempt))
+			continue;
+		attempt_cancel(s->attempt, now, true);
+		slot_finish(s, now);
+	}
+}

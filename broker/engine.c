@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "broker/config.h"
+#include "broker/peer.h"
+#include "broker/requests.h"
+#include "broker/sandbox.h"
+#include "common/cleanup.h"
+#include "wire/memfd.h"
+
+static const char *const alarm_names[ALARM_N] = {
+	[ALARM_NONE] = "",
+	[ALARM_STORE_MISSING] = "database-missing-or-damaged",
+	[ALARM_STORE_FAILED] = "storage-fails",
+	[ALARM_NO_JOURNAL] = "runs-without-journal",
+	[ALARM_CONFIG_REFUSED] = "configuration-refused",
+	[ALARM_CONFIG_FOREIGN] = "configuration-is-not-the-installed-one",
+	[ALARM_CONFIG_NONE] = "no-configuration",
+	[ALARM_CLOCK] = "clock-is-not-trusted",
+	[ALARM_NOT_ISOLATED] = "not-isolated",
+	[ALARM_ENGINE_DIED] = "engine-was-restarted",
+	[ALARM_RECORDS_LOST] = "records-were-lost",
+	[ALARM_RECOVERED] = "recovery-code-was-used",
+};
+
+const char *engine_alarm_name(enum engine_alarm alarm) {
+	return (unsigned)alarm < ALARM_N ? alarm_names[alarm] : "";
+}
+
+struct moment engine_now(struct engine *engine) {
+	return clock_now(&engine->clock);
+}
+
+int engine_record(struct engine *engine, struct journal_entry *entry) {
+	int r = 0;
+
+	if (!engine->store || store_is_broken(engine->store))
+		return -EIO;
+	entry->at = engine_now(engine);
+	if (engine->setup->embedded)
+		entry->flags |= ENTRY_NOT_ISOLATED;
+	r = journal_append(engine->store, entry);
+	if (r == 0)
+		clock_not_before(&engine->clock, entry->at.trust == CLOCK_TRUSTED ? entry->at.wall_ms : 0);
+	else if (r != -EINVAL)
+		engine_store_failed(engine, r);
+	return r;
+}
+
+static void tell_alarm(struct engine *e, enum engine_alarm alarm) {
+	uint8_t buffer[160];
+	struct frame_writer w;
+
+	frame_begin(&w, buffer, sizeof(buffer), FRAME_EVENT, 0, "alarm");
+	frame_text(&w, "message", alarm_names[alarm]);
+	if (frame_end(&w) < 0)
+		return;
+	for (uint32_t i = 0; i < e->n_seats; ++i)
+		seat_broadcast(&e->seats[i], buffer, w.n, NULL);
+}
+
+void engine_alarm(struct engine *engine, enum engine_alarm alarm, bool on) {
+	struct journal_entry entry = {
+		.event = EVENT_ALARM,
+		.outcome = on ? OUTCOME_FAILED : OUTCOME_OK,
+		.peer_uid = UINT32_MAX,
+		.object = alarm_names[alarm],
+	};
+	bool any = false;
+
+	if (engine->alarms[alarm] == on)
+		return;
+	engine->alarms[alarm] = on;
+	for (unsigned a = 0; a < ALARM_N; ++a)
+		any |= engine->alarms[a] && a != ALARM_NOT_ISOLATED;
+	for (uint32_t i = 0; i < engine->n_seats; ++i) {
+		struct seat *s = &engine->seats[i].seat;
+
+		s->flags = (uint8_t)((s->flags & ~STATE_ALARM) | (any ? STATE_ALARM : 0));
+	}
+	if (alarm != ALARM_STORE_FAILED || !on)
+		(void)engine_record(engine, &entry);
+	if (on)
+		tell_alarm(engine, alarm);
+	engine_publish_all(engine, false);
+}
+
+void engine_store_failed(struct engine *engine, int error) {
+	if (error == -EINVAL || error == -ENOENT)
+		return;
+	engine_alarm(engine, ALARM_STORE_FAILED, true);
+}
+
+/* A change of the lease alone is no change. */
+static bool same_state(const struct policy_state *a, const struct policy_state *b) {
+	struct policy_state x = *a, y = *b;
+
+	x.lease_until = y.lease_until = 0;
+	return memcmp(&x, &y, sizeof(x)) == 0;
+}
+
+void engine_publish(struct engine *engine, struct seat_runtime *seat, bool force) {
+	static const struct policy_table no_table;
+	const struct policy_table *table = engine->policy ? &engine->policy->table : &no_table;
+	struct moment now = engine_now(engine);
+	struct policy_state state;
+	bool same = false;
+
+	if (!seat->page)
+		return;
+	seat_state(&seat->seat, table, &now, ENGINE_LEASE_MS, &state);
+	if (engine->setup->embedded)
+		state.flags |= STATE_NOT_ISOLATED;
+	same = same_state(&state, &seat->published);
+	if (same && !force)
+		return;
+	state_page_write(seat->page, &state);
+	seat->published = state;
+	if (!same)
+		seat_event(seat, "state");
+}
+
+void engine_publish_all(struct engine *engine, bool force) {
+	for (uint32_t i = 0; i < engine->n_seats; ++i)
+		engine_publish(engine, &engine->seats[i], force);
+}
+
+void engine_tell_emergency(struct engine *engine, struct seat_runtime *seat, const uint8_t id[16],
+                           const char *event, const char *how) {
+	uint8_t buffer[128];
+	struct frame_writer w;
+
+	engine_publish(engine, seat, false);
+	frame_begin(&w, buffer, sizeof(buffer), FRAME_EVENT, 0, event);
+	frame_bytes(&w, "emergency", id, 16);
+	if (how)
+		frame_text(&w, "how", how);
+	if (frame_end(&w) == 0)
+		seat_broadcast(seat, buffer, w.n, NULL);
+}
+
+static void tell_policy(struct engine *e) {
+	uint8_t buffer[64];
+	struct frame_writer w;
+
+	frame_begin(&w, buffer, sizeof(buffer), FRAME_EVENT, 0, "policy");
+	frame_uint(&w, "generation", e->generation);
+	if (frame_end(&w) < 0)
+		return;
+	for (struct peer *p = e->peers, *next = NULL; p; p = next) {
+		next = p->next;
+		if (p->phase == PEER_OPEN)
+			peer_send(p, buffer, w.n, &e->policy_fd, 1);
+	}
+}
+
+/* One budget of memory for all hashing: what the site's cost asks for. */
+static void fit_arena(struct engine *e, const struct policy *policy) {
+	uint32_t kib = policy->settings.passwords.argon2_memory_kib;
+	struct arena *arena = NULL;
+
+	if (kib <= e->arena_kib || arena_new(kib, &arena) < 0)
+		return;
+	e->arena_kib = kib;
+	worker_set_arena(e->hasher, arena);
+}
+
+int engine_set_policy(struct engine *engine, struct policy *policy) {
+	struct moment now = engine_now(engine);
+	struct policy *old = engine->policy;
+	int fd = -1, r = page_make_policy(&policy->table, &fd);
+
+	if (r < 0) {
+		policy_free(policy);
+		return r;
+	}
+	/* Conversations hold on to the policy they began with: they end. */
+	for (uint32_t i = 0; i < engine->n_seats; ++i)
+		attempts_drop_seat(engine, &engine->seats[i]);
+	engine->policy = policy;
+	engine->auth.policy = policy;
+	engine->generation = policy->table.generation;
+	if (engine->policy_fd >= 0)
+		(void)close(engine->policy_fd);
+	engine->policy_fd = fd;
+	for (uint32_t i = 0; i < engine->n_seats; ++i)
+		(void)seat_refresh(engine->store, &engine->seats[i].seat, policy, &now);
+	policy_free(old);
+	fit_arena(engine, policy);
+	engine_publish_all(engine, true);
+	tell_policy(engine);
+	return 0;
+}
+
+static int random_bytes(void *p, size_t n) {
+	return getrandom(p, n, 0) == (ssize_t)n ? 0 : -EIO;
+}
+
+/* Is this a state directory that never held a device? */
+static bool is_virgin(int state_fd) {
+	return faccessat(state_fd, "careward.db", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
+static int make_store(int state_fd) {
+	uint8_t device_id[16];
+	int r = keystore_file_create(state_fd);
+
+	if (r < 0)
+		return r; /* keys without a database: something was lost, not new */
+	r = random_bytes(device_id, sizeof(device_id));
+	return r < 0 ? r : store_create(state_fd, device_id);
+}
+
+static int has_account(const struct account *account, void *userdata) {
+	return 1;
+}
+
+void engine_open_store(struct engine *engine) {
+	int fd = engine->setup->state_fd, r = 0;
+
+	if (engine->setup->without_journal) {
+		engine_alarm(engine, ALARM_NO_JOURNAL, true);
+		return;
+	}
+	if (is_virgin(fd))
+		r = make_store(fd);
+	if (r == 0)
+		r = keystore_file_open(fd, &engine->keys);
+	if (r == 0)
+		r = store_open(fd, STORE_READ_WRITE, engine->keys, &engine->store);
+	if (r < 0) {
+		engine->keys = keystore_close(engine->keys);
+		engine_alarm(engine, ALARM_STORE_MISSING, true);
+		return;
+	}
+	engine->auth.store = engine->store;
+	engine->initialised = account_list(engine->store, 0, 1, has_account, NULL) == 1;
+}
+
+/* ---- the supervisor ------------------------------------------------------------ */
+
+static void tell_supervisor(struct engine *e, const struct control_message *m, int fd) {
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)m, .iov_len = sizeof(*m) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (e->setup->control_fd < 0)
+		return;
+	if (fd >= 0) {
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+	}
+	/* Lost when the supervisor is slow: it is told again at the next tick (ALIVE),
+	 * and a ring is drained by the engine itself as long as there is one. */
+	(void)sendmsg(e->setup->control_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void engine_tell_ring(struct engine *engine, struct peer *peer, int fd, bool came) {
+	const struct control_message m = { .kind = came ? CONTROL_RING : CONTROL_RING_GONE,
+					   .seat = peer->seat->seat.index,
+					   .peer_uid = peer->uid,
+					   .peer_pid = peer->pid,
+					   .ring = peer->number };
+
+	tell_supervisor(engine, &m, fd);
+}
+
+static void stop(struct engine *e) {
+	if (e->stopping)
+		return;
+	e->stopping = true;
+	uv_stop(&e->loop);
+}
+
+static void on_control(uv_poll_t *poll, int status, int events) {
+	struct engine *e = poll->data;
+	struct control_message m;
+
+	for (;;) {
+		ssize_t n = recv(e->setup->control_fd, &m, sizeof(m), MSG_DONTWAIT);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n != sizeof(m) || m.kind == CONTROL_STOP) {
+			stop(e); /* asked to, or the supervisor is gone */
+			return;
+		}
+		if (m.kind == CONTROL_SPOOLED)
+			claims_drain_spool(e);
+	}
+}
+
+/* ---- time ------------------------------------------------------------------------ */
+
+static void tick_clock(struct engine *e, const struct moment *now) {
+	int64_t step = 0;
+	char detail[48];
+	struct journal_entry entry = {
+		.event = EVENT_CLOCK_STEP,
+		.outcome = OUTCOME_OK,
+		.peer_uid = UINT32_MAX,
+		.detail = detail,
+	};
+
+	if (clock_take_step(&e->clock, &step)) {
+		(void)snprintf(detail, sizeof(detail), "step_ms=%lld", (long long)step);
+		(void)engine_record(e, &entry);
+	}
+	engine_alarm(e, ALARM_CLOCK, now->trust != CLOCK_TRUSTED);
+}
+
+static void tick_store(struct engine *e, const struct moment *now) {
+	const struct journal_rules *rules = e->policy ? &e->policy->settings.journal : NULL;
+
+	if (!e->store)
+		return;
+	if (store_is_broken(e->store)) {
+		engine_alarm(e, ALARM_STORE_FAILED, true);
+		if (store_reopen(e->store) < 0)
+			return;
+		struct journal_entry entry = { .event = EVENT_STORE_REOPENED,
+					       .outcome = OUTCOME_OK,
+					       .peer_uid = UINT32_MAX };
+		if (engine_record(e, &entry) < 0)
+			return;
+	}
+	if (journal_must_seal(e->store, now, rules ? rules->epoch_s : 60,
+	                      rules ? rules->epoch_entries : 256))
+		if (journal_seal(e->store, now) < 0 && store_is_broken(e->store))
+			return;
+	if (e->ticks % 10 == 0) {
+		if (lockout_tick(e->store, now) < 0)
+			return;
+		(void)store_checkpoint(e->store);
+	}
+	engine_alarm(e, ALARM_STORE_FAILED, false);
+}
+
+static void tick_seat(struct engine *e, struct seat_runtime *s, const struct moment *now) {
+	bool ended = false, ask = false;
+	uint8_t id[16];
+
+	memcpy(id, s->seat.emergency.id, sizeof(id));
+	(void)seat_tick(e->store, &s->seat, e->policy, now);
+	if (s->seat.emergency.open && emergency_tick(e->store, e->policy, &s->seat, now, &ended, &ask) < 0)
+		engine_alarm(e, ALARM_STORE_FAILED, true);
+	if (ended)
+		engine_tell_emergency(e, s, id, "emergency-ended", "patient-gone");
+	if (ask)
+		engine_tell_emergency(e, s, id, "still-needed", NULL);
+	engine_publish(e, s, true);
+}
+
+static void on_tick(uv_timer_t *timer) {
+	static const struct control_message alive = { .kind = CONTROL_ALIVE };
+	struct engine *e = timer->data;
+	struct moment now = engine_now(e);
+
+	++e->ticks;
+	tick_clock(e, &now);
+	attempts_tick(e, &now);
+	if (e->policy)
+		for (uint32_t i = 0; i < e->n_seats; ++i)
+			tick_seat(e, &e->seats[i], &now);
+	else
+		engine_publish_all(e, true);
+	/* The storage last: when it hangs, the pages have just been renewed. */
+	tick_store(e, &now);
+	tell_supervisor(e, &alive, -1);
+	if (e->ticks % 10 == 0)
+		claims_drain_spool(e);
+}
+
+/* ---- beginning and end ------------------------------------------------------------ */
+
+static void on_listen(uv_poll_t *poll, int status, int events) {
+	struct seat_runtime *seat = poll->data;
+	int listen_fd = -1;
+
+	if (status < 0 || uv_fileno((uv_handle_t *)poll, &listen_fd) < 0)
+		return;
+	for (int i = 0; i < 16; ++i) {
+		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0)
+			return; /* none left, or no descriptors: the client tries again */
+		(void)peer_new(seat->engine, seat, fd);
+	}
+}
+
+static int watch_fd(struct engine *e, int fd, uv_poll_cb on, void *data, uv_poll_t **ret) {
+	uv_poll_t *poll = calloc(1, sizeof(*poll));
+
+	if (!poll)
+		return -ENOMEM;
+	if (uv_poll_init(&e->loop, poll, fd) < 0) {
+		free(poll);
+		return -EIO;
+	}
+	poll->data = data;
+	*ret = poll;
+	return uv_poll_start(poll, UV_READABLE, on) < 0 ? -EIO : 0;
+}
+
+static int begin_seats(struct engine *e) {
+	int r = 0;
+
+	e->n_seats = e->setup->n_seats;
+	for (uint32_t i = 0; i < e->n_seats; ++i) {
+		struct seat_runtime *s = &e->seats[i];
+
+		s->engine = e;
+		s->socket = e->setup->seats[i];
+		s->seat.index = (uint8_t)i;
+		s->page_fd = -1;
+		memcpy(s->seat.name, s->socket.name, sizeof(s->seat.name));
+		r = page_make_state(&s->page, &s->page_sealed, &s->page_fd);
+		if (r < 0)
+			return r;
+		if (e->setup->listen_fds[i] < 0)
+			continue;
+		r = watch_fd(e, e->setup->listen_fds[i], on_listen, s, &s->listen);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Everything that makes threads, before the filter is loaded. */
+static int begin_workers(struct engine *e) {
+	int r = worker_new(&e->loop, LIMIT_HASH_QUEUE, &e->hasher);
+
+	if (r == 0)
+		r = worker_new(&e->loop, 2, &e->reader);
+	return r;
+}
+
+static void record_start(struct engine *e) {
+	static const char *const deaths[] = { "none", "exit", "signal", "hung" };
+	char detail[96];
+	struct journal_entry entry = {
+		.event = EVENT_ENGINE_STARTED,
+		.outcome = OUTCOME_OK,
+		.peer_uid = UINT32_MAX,
+		.detail = detail,
+	};
+	enum control_death death = e->setup->death;
+
+	(void)snprintf(detail, sizeof(detail), "version=%s starts=%llu previous=%s code=%d", CW_VERSION,
+	               (unsigned long long)e->setup->starts,
+	               (unsigned)death < ARRAY_SIZE(deaths) ? deaths[death] : "?",
+	               e->setup->death_code);
+	(void)engine_record(e, &entry);
+	if (death == DEATH_NONE || (death == DEATH_EXIT && e->setup->death_code == 0))
+		return;
+	entry.event = EVENT_ENGINE_DIED;
+	entry.outcome = OUTCOME_FAILED;
+	(void)engine_record(e, &entry);
+	engine_alarm(e, ALARM_ENGINE_DIED, true);
+}
+
+static int resume(struct engine *e, const struct moment *now) {
+	struct seat *seats = calloc(e->n_seats, sizeof(*seats));
+	int r = 0;
+
+	if (!seats)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < e->n_seats; ++i)
+		seats[i] = e->seats[i].seat;
+	r = emergency_resume(e->store, seats, e->n_seats, now);
+	for (uint32_t i = 0; i < e->n_seats; ++i)
+		e->seats[i].seat = seats[i];
+	free(seats);
+	return r;
+}
+
+static void begin_state(struct engine *e) {
+	struct moment now;
+
+	engine_open_store(e);
+	config_load(e);
+	record_start(e);
+	if (e->setup->embedded)
+		engine_alarm(e, ALARM_NOT_ISOLATED, true);
+	now = engine_now(e);
+	if (e->store && resume(e, &now) < 0)
+		engine_alarm(e, ALARM_STORE_FAILED, true);
+	if (spool_open(e->setup->state_fd, &e->spool) == 0)
+		claims_drain_spool(e);
+	engine_publish_all(e, true);
+}
+
+static bool embedded_is_refused(const struct engine *e) {
+	return e->setup->embedded && e->policy && e->policy->settings.isolation_required;
+}
+
+static int begin(struct engine *e) {
+	static const struct control_message ready = { .kind = CONTROL_READY };
+	int r = uv_loop_init(&e->loop) < 0 ? -ENOMEM : 0;
+
+	if (r == 0)
+		r = begin_seats(e);
+	if (r == 0)
+		r = begin_workers(e);
+	if (r == 0 && e->setup->control_fd >= 0)
+		r = watch_fd(e, e->setup->control_fd, on_control, e, &e->control);
+	if (r == 0)
+		r = sandbox_engine();
+	if (r < 0)
+		return r;
+	begin_state(e);
+	if (embedded_is_refused(e))
+		return -EPERM;
+	if (e->setup->client_fd >= 0)
+		r = peer_new(e, &e->seats[0], e->setup->client_fd);
+	e->timer = calloc(1, sizeof(*e->timer));
+	if (r < 0 || !e->timer || uv_timer_init(&e->loop, e->timer) < 0)
+		return -ENOMEM;
+	e->timer->data = e;
+	if (uv_timer_start(e->timer, on_tick, 100, ENGINE_TICK_MS) < 0)
+		return -EIO;
+	tell_supervisor(e, &ready, -1);
+	return 0;
+}
+
+static void end(struct engine *e) {
+	struct moment now = engine_now(e);
+	struct journal_entry entry = { .event = EVENT_ENGINE_STOPPED,
+				       .outcome = OUTCOME_OK,
+				       .peer_uid = UINT32_MAX };
+
+	for (struct peer *p = e->peers; p; p = p->next)
+		peer_close(p);
+	e->hasher = worker_free(e->hasher);
+	e->reader = worker_free(e->reader);
+	if (e->store) {
+		(void)engine_record(e, &entry);
+		(void)journal_seal(e->store, &now);
+	}
+	e->spool = spool_close(e->spool);
+	e->store = store_close(e->store);
+	e->keys = keystore_close(e->keys);
+	e->policy = policy_free(e->policy);
+	for (uint32_t i = 0; i < e->n_seats; ++i)
+		page_unmap_state(e->seats[i].page);
+}
+
+int engine_main(const struct engine_setup *setup) {
+	struct engine *e = calloc(1, sizeof(*e));
+	int r = 0;
+
+	if (!e)
+		return 1;
+	e->setup = setup;
+	e->policy_fd = -1;
+	e->auth.random = random_bytes;
+	e->auth.not_isolated = setup->embedded;
+	e->auth.recovery_verifier_name = "recovery";
+	(void)clock_init(&e->clock, clock_build_ms());
+	r = begin(e);
+	if (r == 0)
+		(void)uv_run(&e->loop, UV_RUN_DEFAULT);
+	end(e);
+	/* The process ends here: what the loop still holds goes with it. */
+	explicit_bzero(e->out, sizeof(e->out));
+	return r == 0 ? 0 : 1;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BROKER_ENGINE_H
+#define BROKER_ENGINE_H
+
+/*
+ * The engine: one process, one loop, one owner of database and keys
+ *
+ * It carries: packets in, answers out, pages published, time passed on. What is
+ * allowed is decided in policy/ and auth/; what happened is kept by audit/.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "audit/journal.h"
+#include "audit/store.h"
+#include "auth/emergency.h"
+#include "auth/seat.h"
+#include "auth/signin.h"
+#include "broker/clock.h"
+#include "broker/spool.h"
+#include "broker/supervisor.h"
+#include "broker/worker.h"
+#include "common/limits.h"
+#include "policy/config.h"
+#include "wire/frame.h"
+#include "wire/page.h"
+
+#define ENGINE_LEASE_MS 5000u
+#define ENGINE_TICK_MS 1000u
+
+/* Alarms of Careward's own, each a message id that `status` and the screen show. */
+enum engine_alarm {
+	ALARM_NONE = 0,
+	ALARM_STORE_MISSING,  /* database or keys are missing or damaged              */
+	ALARM_STORE_FAILED,   /* writing failed; tried again every second             */
+	ALARM_NO_JOURNAL,     /* an older engine hangs in the disk                    */
+	ALARM_CONFIG_REFUSED, /* a configuration file is refused; the last good one runs */
+	ALARM_CONFIG_FOREIGN, /* a configuration file is not the installed one        */
+	ALARM_CONFIG_NONE,    /* no valid configuration at all: only compiled-in care */
+	ALARM_CLOCK,          /* the wall clock is not believed                       */
+	ALARM_NOT_ISOLATED,   /* embedded engine                                      */
+	ALARM_ENGINE_DIED,    /* the engine had to be restarted                       */
+	ALARM_RECORDS_LOST,   /* records found no room                                */
+	ALARM_RECOVERED,      /* the recovery code was used                           */
+	ALARM_N,
+};
+
+const char *engine_alarm_name(enum engine_alarm alarm);
+
+struct peer;
+struct engine;
+
+struct seat_runtime {
+	struct seat seat;
+	struct engine *engine;
+	struct seat_socket socket;
+	struct state_page *page;
+	int page_fd;
+	bool page_sealed;
+	struct policy_state published;
+	uint32_t session_uid;  /* uid whose process opened the session                  */
+	uv_poll_t *listen;     /* NULL: embedded                                        */
+	uint32_t n_peers;
+};
+
+struct attempt_slot {
+	struct attempt *attempt; /* NULL: free                                          */
+	uint64_t number;
+	uint64_t peer;           /* number of the connection; 0: it has gone            */
+	uint32_t peer_uid;
+	struct seat_runtime *seat;
+	struct engine *engine;
+	bool hashing;            /* the worker has its job: may not be freed            */
+	bool dropped;            /* free it when the worker is done                     */
+};
+
+#define ENGINE_ATTEMPTS (LIMIT_ATTEMPTS * LIMIT_SEATS)
+
+struct engine {
+	uv_loop_t loop;
+	const struct engine_setup *setup;
+	struct clock clock;
+	struct keystore *keys;   /* NULL: none                                          */
+	struct store *store;     /* NULL: none                                          */
+	bool initialised;        /* somebody can sign in                                */
+	struct policy *policy;   /* NULL: no valid one                                  */
+	int policy_fd;           /* page of it; -1                                      */
+	uint64_t generation;
+	struct auth auth;
+	uint32_t arena_kib;      /* of the hashing worker's arena                        */
+	struct worker *hasher;
+	struct worker *reader;
+	uint32_t n_seats;
+	struct seat_runtime seats[LIMIT_SEATS];
+	struct peer *peers;      /* list                                                */
+	uint64_t next_peer;
+	uint64_t next_attempt;
+	struct attempt_slot attempts[ENGINE_ATTEMPTS];
+	struct spool *spool;
+	bool alarms[ALARM_N];
+	bool stopping;
+	uint64_t ticks;
+	uv_timer_t *timer;
+	uv_poll_t *control;
+	uint8_t out[LIMIT_FRAME]; /* the frame being written; wiped after each          */
+};
+
+/*
+ * engine_main() - the engine's whole life (ENGINE_FUNCTION)
+ *
+ * Return: exit status: 0 after CONTROL_STOP, 1 when it could not begin.
+ */
+int engine_main(const struct engine_setup *setup);
+
+struct moment engine_now(struct engine *engine);
+
+/* Raises or ends an alarm; a change is recorded and told to every seat. */
+void engine_alarm(struct engine *engine, enum engine_alarm alarm, bool on);
+
+/*
+ * engine_record() - one entry of the engine's own, outside of any request
+ *
+ * Fills in the time and NOT_ISOLATED. Return: 0; -errno (an alarm is raised).
+ */
+int engine_record(struct engine *engine, struct journal_entry *entry);
+
+/* After a failure of the store: raises the alarm and lets the tick reopen it. */
+void engine_store_failed(struct engine *engine, int error);
+
+/* Publishes the seat's state if it changed or @force, and tells its connections. */
+void engine_publish(struct engine *engine, struct seat_runtime *seat, bool force);
+void engine_publish_all(struct engine *engine, bool force);
+
+/* Puts a policy into force: page, attempts, sessions. Takes it over. Return: 0; -errno. */
+int engine_set_policy(struct engine *engine, struct policy *policy);
+
+/* Opens or makes database and keys, whatever is there; raises alarms for the rest. */
+void engine_open_store(struct engine *engine);
+
+/* Tells the supervisor of a ring that came or went. */
+void engine_tell_ring(struct engine *engine, struct peer *peer, int fd, bool came);
+
+/* After an emergency began, ended or was asked about: publishes and tells. */
+void engine_tell_emergency(struct engine *engine, struct seat_runtime *seat, const uint8_t id[16],
+                           const char *event, const char *how);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BROKER_PEER_H
+#define BROKER_PEER_H
+
+/* One connection of one process to one seat. */
+
+#include "broker/engine.h"
+#include "wire/protocol.h"
+#include "wire/ring.h"
+
+#define PEER_QUEUE_MAX 64u      /* frames waiting for a client that does not read     */
+#define PEER_REQUESTS_PER_S 50u
+#define PEER_RECORDS_PER_S 32u
+#define PEER_FDS_MAX 4u
+
+enum peer_phase {
+	PEER_CLOSED = 0, /* nothing is permitted                                       */
+	PEER_GREETING,   /* hello alone                                                */
+	PEER_OPEN,
+};
+
+struct packet {
+	struct packet *next;
+	size_t n;
+	uint32_t n_fds;
+	int fds[2]; /* borrowed: pages                                               */
+	uint8_t bytes[];
+};
+
+/* So many in a second; what is over is counted. */
+struct budget {
+	uint64_t second;
+	uint32_t used;
+	uint64_t over;
+};
+
+struct peer {
+	struct peer *next;
+	uint64_t number;
+	struct engine *engine;
+	struct seat_runtime *seat;
+	enum peer_phase phase;
+	int fd;
+	uv_poll_t *poll;
+	uint32_t uid;
+	uint32_t pid;
+	const struct ring *ring; /* NULL: none                                        */
+	struct packet *queue;
+	struct packet **queue_end;
+	uint32_t n_queue;
+	struct budget requests;
+	struct budget records;
+	bool opened_session;     /* this connection signed in                           */
+};
+
+/* Takes a connected socket over. Return: 0; -EPERM (uid), -EBUSY (limit), -errno: closed. */
+int peer_new(struct engine *engine, struct seat_runtime *seat, int fd);
+
+/* Ends the connection: attempts dropped, ring drained. Safe to call at any time. */
+void peer_close(struct peer *peer);
+
+struct peer *peer_by_number(struct engine *engine, uint64_t number);
+
+/*
+ * peer_send() - send a frame, now or when the client reads
+ * @fds:  descriptors to go along; stay the caller's, valid as long as the engine
+ *
+ * A client with PEER_QUEUE_MAX frames waiting is closed. Never blocks.
+ */
+void peer_send(struct peer *peer, const uint8_t *frame, size_t n, const int *fds, uint32_t n_fds);
+
+/* A protocol error: recorded, closed. */
+void peer_protocol_error(struct peer *peer, const char *what);
+
+/* Counts one against the budget. Return: true while within @limit. */
+bool budget_take(struct budget *budget, uint64_t boot_ms, uint32_t limit);
+
+/* Frames to every connection of a seat that has said hello. */
+void seat_broadcast(struct seat_runtime *seat, const uint8_t *frame, size_t n,
+                    const struct peer *except);
+
+/* An event that is only a name. */
+void seat_event(struct seat_runtime *seat, const char *name);
+
+#endif
