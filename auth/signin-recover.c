@@ -52,7 +52,7 @@ static int give_roles(const struct policy *policy, struct account *account) {
 }
 
 static int append(struct attempt *a, const struct moment *now, enum audit_event event,
-                  uint32_t target, const char *detail) {
+		  uint32_t target, const char *detail) {
 	struct journal_entry entry;
 
 	attempt_entry(a, NULL, now, event, OUTCOME_OK, &entry);

@@ -12,7 +12,8 @@
 
 static const uint8_t id_a[16] = { 0xe1, 1 }, id_b[16] = { 0xe1, 2 };
 
-static inline struct ring_record record(enum record_kind kind, const uint8_t id[16], uint64_t serial) {
+static inline struct ring_record record(enum record_kind kind, const uint8_t id[16],
+					uint64_t serial) {
 	struct ring_record r = {
 		.magic = RING_MAGIC,
 		.kind = (uint8_t)kind,
@@ -33,12 +34,13 @@ static inline struct ring_record record(enum record_kind kind, const uint8_t id[
 	return r;
 }
 
-static inline int take_by(struct ring_record *r, enum emergency_way way, struct emergency_outcome *o) {
+static inline int take_by(struct ring_record *r, enum emergency_way way,
+			  struct emergency_outcome *o) {
 	struct emergency_outcome outcome;
 
 	r->crc = policy_crc32((const uint8_t *)r, offsetof(struct ring_record, crc), 0);
 	return emergency_record(world.store, world.policy, &world.seat, r, way, 1000, &world.now,
-	                        o ? o : &outcome);
+				o ? o : &outcome);
 }
 
 static inline struct emergency_outcome take(struct ring_record r) {

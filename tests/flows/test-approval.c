@@ -9,19 +9,19 @@
 #include "tests/flows/world.h"
 
 #define RIGHT(name) PASSWORD_OF " " name "'s"
-#define WORDS "Limit 3: 40 ml/h"
-#define COUNTED "try-counted:ok+claimed "
-#define REAUTH COUNTED "re-authentication:ok "
+#define WORDS       "Limit 3: 40 ml/h"
+#define COUNTED     "try-counted:ok+claimed "
+#define REAUTH      COUNTED "re-authentication:ok "
 
 static const uint8_t digest[32] = { 0xd1 };
 static const struct actor ui = { .seat = 1, .peer_uid = 1000 };
 
 static enum cw_verdict redeem_as(const uint8_t *receipt, size_t n, const char *name,
-                                 const uint8_t of[32], int *ret_r, enum cw_reason *ret_reason) {
+				 const uint8_t of[32], int *ret_r, enum cw_reason *ret_reason) {
 	enum cw_verdict verdict = CW_ALLOW;
 	enum cw_reason reason;
 	int r = approval_redeem(world.store, world.policy, &world.seat, &ui, receipt, n,
-	                        action(name), of, &world.now, &verdict, &reason);
+				action(name), of, &world.now, &verdict, &reason);
 
 	if (ret_r)
 		*ret_r = r;
@@ -47,60 +47,116 @@ static const struct {
 	const char *message;
 	const char *trail;
 } outcomes[] = {
-	{ "the same person, freshly, says yes", ADA, "settings.dose",
-	  { RIGHT("ada"), "yes" }, true, "approved", REAUTH "approval:ok" },
-	{ "two people say yes", ADA, "settings.limits",
-	  { RIGHT("ada"), "yes", "bob", RIGHT("bob"), "yes" }, true, "approved",
-	  REAUTH COUNTED "approval:ok" },
-	{ "no is no", ADA, "settings.dose", { RIGHT("ada"), "no" }, false, "not-confirmed",
-	  REAUTH "approval-refused:refused" },
-	{ "Yes is not yes", ADA, "settings.dose", { RIGHT("ada"), "Yes" }, false, "not-confirmed",
-	  REAUTH "approval-refused:refused" },
-	{ "yes and more is not yes", ADA, "settings.dose", { RIGHT("ada"), "yes!" }, false,
-	  "not-confirmed", REAUTH "approval-refused:refused" },
-	{ "nothing is not yes", ADA, "settings.dose", { RIGHT("ada"), "" }, false, "not-confirmed",
-	  REAUTH "approval-refused:refused" },
-	{ "a wrong password ends it", ADA, "settings.dose", { "wrong" }, false, "refused",
-	  COUNTED "re-authentication:refused+claimed" },
-	{ "walking away from the words is no", ADA, "settings.dose", { RIGHT("ada"), LATE }, false,
-	  "timed-out", REAUTH "approval-refused:cancelled" },
-	{ "walking away from the password leaves no record", ADA, "settings.dose", { LATE }, false,
-	  "timed-out", "" },
-	{ "one cannot be one's own second person", ADA, "settings.limits",
-	  { RIGHT("ada"), "yes", "ada", RIGHT("ada") }, false, "same-person",
-	  REAUTH COUNTED "approval-refused:refused" },
-	{ "nor can whom one has made", ADA, "settings.limits",
-	  { RIGHT("ada"), "yes", "eve", RIGHT("eve") }, false, "paired",
-	  REAUTH COUNTED "approval-refused:refused" },
-	{ "nor who has made one", EVE, "settings.limits",
-	  { RIGHT("eve"), "yes", "ada", RIGHT("ada") }, false, "paired",
-	  REAUTH COUNTED "approval-refused:refused" },
-	{ "R6 the second role has to grant it, too", ADA, "settings.limits",
-	  { RIGHT("ada"), "yes", "kim", RIGHT("kim") }, false, "not-entitled",
-	  REAUTH COUNTED "approval-refused:refused" },
-	{ "the second person's wrong password ends it", ADA, "settings.limits",
-	  { RIGHT("ada"), "yes", "bob", "wrong" }, false, "refused",
-	  REAUTH COUNTED "re-authentication:refused+claimed" },
-	{ "an unknown second person is refused alike", ADA, "settings.limits",
-	  { RIGHT("ada"), "yes", "zoe", "wrong" }, false, "refused",
-	  REAUTH "try-counted:ok re-authentication:refused" },
-	{ "PW-22 a one-time password confirms nothing", ADA, "settings.limits",
-	  { RIGHT("ada"), "yes", "otp", ONE_TIME }, false, "second-must-change",
-	  REAUTH COUNTED "approval-refused:refused" },
-	{ "the second person says no", ADA, "settings.limits",
-	  { RIGHT("ada"), "yes", "bob", RIGHT("bob"), "no" }, false, "not-confirmed",
-	  REAUTH COUNTED "approval-refused:refused" },
-	{ "the second person does not come", ADA, "settings.limits",
-	  { RIGHT("ada"), "yes", LATE }, false, "timed-out", REAUTH "approval-refused:cancelled" },
-	{ "a role that does not grant it is told at once", KIM, "settings.dose", { HANG }, false,
-	  "not-entitled", "approval-refused:refused" },
-	{ "PO-16 a password does not do for a token", TOM, "software.update", { HANG }, false,
-	  "not-entitled", "approval-refused:refused" },
-	{ "only_when that is not known to hold is told at once", ADA, "settings.calm", { HANG },
-	  false, "not-entitled", "approval-refused:refused" },
-	{ "a busy worker is nobody's fault", ADA, "settings.limits",
-	  { RIGHT("ada"), "yes", "bob", RIGHT("bob"), BUSY }, false, "busy",
-	  REAUTH COUNTED "re-authentication:failed+claimed" },
+	{"the same person, freshly, says yes",
+         ADA, "settings.dose",
+         { RIGHT("ada"), "yes" },
+         true,  "approved",
+         REAUTH "approval:ok"                              },
+	{ "two people say yes",
+         ADA, "settings.limits",
+         { RIGHT("ada"), "yes", "bob", RIGHT("bob"), "yes" },
+         true,  "approved",
+         REAUTH COUNTED "approval:ok"                      },
+	{ "no is no",
+         ADA, "settings.dose",
+         { RIGHT("ada"), "no" },
+         false, "not-confirmed",
+         REAUTH "approval-refused:refused"                 },
+	{ "Yes is not yes",
+         ADA, "settings.dose",
+         { RIGHT("ada"), "Yes" },
+         false, "not-confirmed",
+         REAUTH "approval-refused:refused"                 },
+	{ "yes and more is not yes",
+         ADA, "settings.dose",
+         { RIGHT("ada"), "yes!" },
+         false, "not-confirmed",
+         REAUTH "approval-refused:refused"                 },
+	{ "nothing is not yes",
+         ADA, "settings.dose",
+         { RIGHT("ada"), "" },
+         false, "not-confirmed",
+         REAUTH "approval-refused:refused"                 },
+	{ "a wrong password ends it",
+         ADA, "settings.dose",
+         { "wrong" },
+         false, "refused",
+         COUNTED "re-authentication:refused+claimed"       },
+	{ "walking away from the words is no",
+         ADA, "settings.dose",
+         { RIGHT("ada"), LATE },
+         false, "timed-out",
+         REAUTH "approval-refused:cancelled"               },
+	{ "walking away from the password leaves no record",
+         ADA, "settings.dose",
+         { LATE },
+         false, "timed-out",
+         ""						},
+	{ "one cannot be one's own second person",
+         ADA, "settings.limits",
+         { RIGHT("ada"), "yes", "ada", RIGHT("ada") },
+         false, "same-person",
+         REAUTH COUNTED "approval-refused:refused"         },
+	{ "nor can whom one has made",
+         ADA, "settings.limits",
+         { RIGHT("ada"), "yes", "eve", RIGHT("eve") },
+         false, "paired",
+         REAUTH COUNTED "approval-refused:refused"         },
+	{ "nor who has made one",
+         EVE, "settings.limits",
+         { RIGHT("eve"), "yes", "ada", RIGHT("ada") },
+         false, "paired",
+         REAUTH COUNTED "approval-refused:refused"         },
+	{ "R6 the second role has to grant it, too",
+         ADA, "settings.limits",
+         { RIGHT("ada"), "yes", "kim", RIGHT("kim") },
+         false, "not-entitled",
+         REAUTH COUNTED "approval-refused:refused"         },
+	{ "the second person's wrong password ends it",
+         ADA, "settings.limits",
+         { RIGHT("ada"), "yes", "bob", "wrong" },
+         false, "refused",
+         REAUTH COUNTED "re-authentication:refused+claimed"},
+	{ "an unknown second person is refused alike",
+         ADA, "settings.limits",
+         { RIGHT("ada"), "yes", "zoe", "wrong" },
+         false, "refused",
+         REAUTH "try-counted:ok re-authentication:refused" },
+	{ "PW-22 a one-time password confirms nothing",
+         ADA, "settings.limits",
+         { RIGHT("ada"), "yes", "otp", ONE_TIME },
+         false, "second-must-change",
+         REAUTH COUNTED "approval-refused:refused"         },
+	{ "the second person says no",
+         ADA, "settings.limits",
+         { RIGHT("ada"), "yes", "bob", RIGHT("bob"), "no" },
+         false, "not-confirmed",
+         REAUTH COUNTED "approval-refused:refused"         },
+	{ "the second person does not come",
+         ADA, "settings.limits",
+         { RIGHT("ada"), "yes", LATE },
+         false, "timed-out",
+         REAUTH "approval-refused:cancelled"               },
+	{ "a role that does not grant it is told at once",
+         KIM, "settings.dose",
+         { HANG },
+         false, "not-entitled",
+         "approval-refused:refused"                        },
+	{ "PO-16 a password does not do for a token",
+         TOM, "software.update",
+         { HANG },
+         false, "not-entitled",
+         "approval-refused:refused"                        },
+	{ "only_when that is not known to hold is told at once",
+         ADA, "settings.calm",
+         { HANG },
+         false, "not-entitled",
+         "approval-refused:refused"                        },
+	{ "a busy worker is nobody's fault",
+         ADA, "settings.limits",
+         { RIGHT("ada"), "yes", "bob", RIGHT("bob"), BUSY },
+         false, "busy",
+         REAUTH COUNTED "re-authentication:failed+claimed" },
 };
 
 START_TEST(JR_07_each_approval_leaves_exactly_its_entries) {
@@ -113,15 +169,15 @@ START_TEST(JR_07_each_approval_leaves_exactly_its_entries) {
 	ck_assert_msg(attempt_want(a) == ATTEMPT_OVER, "%s: asks %s", outcomes[_i].why, message(a));
 	found = trail();
 	ck_assert_msg(strcmp(found, outcomes[_i].trail) == 0, "%s: journal has\n  %s\nnot\n  %s",
-	              outcomes[_i].why, found, outcomes[_i].trail);
-	ck_assert_msg(strcmp(message(a), outcomes[_i].message) == 0, "%s: says %s", outcomes[_i].why,
-	              message(a));
+		      outcomes[_i].why, found, outcomes[_i].trail);
+	ck_assert_msg(strcmp(message(a), outcomes[_i].message) == 0, "%s: says %s",
+		      outcomes[_i].why, message(a));
 	ck_assert_msg(is_yes_result(a) == outcomes[_i].success, "%s", outcomes[_i].why);
 	ck_assert_msg((attempt_result(a)->n_receipt != 0) == outcomes[_i].success, "%s",
-	              outcomes[_i].why);
+		      outcomes[_i].why);
 	/* A right password that led to nothing is no failure. */
-	ck_assert_uint_eq(lockout_of_person(ADA).failures, strcmp(message(a), "refused") == 0 &&
-	                                                           outcomes[_i].answers[1] == NULL);
+	ck_assert_uint_eq(lockout_of_person(ADA).failures,
+			  strcmp(message(a), "refused") == 0 && outcomes[_i].answers[1] == NULL);
 	if (strcmp(message(a), "refused") != 0)
 		ck_assert_uint_eq(lockout_of_person(BOB).failures, 0);
 	(void)attempt_free(a);
@@ -178,7 +234,7 @@ START_TEST(what_needs_no_approval_gets_none) {
 		const struct attempt_request request = { .approval = &approval };
 
 		ck_assert_int_eq(attempt_begin(&world.auth, &world.seat, &request, &world.now, &a),
-		                 -EINVAL);
+				 -EINVAL);
 	}
 	ck_assert_ptr_null(a);
 }
@@ -299,36 +355,36 @@ static const struct {
 	enum cw_verdict verdict;
 	enum cw_reason reason;
 } uses[] = {
-	{ "used as confirmed", nothing, "settings.limits", 0xd1, CW_ALLOW, CW_REASON_GRANTED },
-	{ "PO-06 for another action", nothing, "settings.dose", 0xd1, CW_DENY,
-	  CW_REASON_CONFIRMATION },
-	{ "PO-06 for another object", nothing, "settings.limits", 0xd0, CW_DENY,
-	  CW_REASON_CONFIRMATION },
-	{ "PO-06 while it is locked", lock, "settings.limits", 0xd1, CW_DENY,
-	  CW_REASON_CONFIRMATION },
-	{ "PO-06 after lock and unlock", lock_and_unlock, "settings.limits", 0xd1, CW_DENY,
-	  CW_REASON_CONFIRMATION },
-	{ "PO-06 in another session of the same person", sign_out_and_in, "settings.limits", 0xd1,
-	  CW_DENY, CW_REASON_OTHER_SESSION },
-	{ "PO-06 after a handover", hand_over, "settings.limits", 0xd1, CW_DENY,
-	  CW_REASON_OTHER_SESSION },
-	{ "PO-06 after a change of role", lose_role, "settings.limits", 0xd1, CW_DENY,
-	  CW_REASON_CONFIRMATION },
-	{ "PO-06 after a change of role and back", change_role_and_back, "settings.limits", 0xd1,
-	  CW_DENY, CW_REASON_CONFIRMATION },
-	{ "when the second person no longer may", second_loses_role, "settings.limits", 0xd1,
-	  CW_DENY, CW_REASON_ROLE },
-	{ "PO-06 after its time", wait_121_s, "settings.limits", 0xd1, CW_DENY, CW_REASON_STALE },
+	{"used as confirmed",				  nothing,              "settings.limits", 0xd1, CW_ALLOW, CW_REASON_GRANTED      },
+	{ "PO-06 for another action",                          nothing,              "settings.dose",   0xd1, CW_DENY,
+         CW_REASON_CONFIRMATION														},
+	{ "PO-06 for another object",                          nothing,              "settings.limits", 0xd0, CW_DENY,
+         CW_REASON_CONFIRMATION														},
+	{ "PO-06 while it is locked",                          lock,                 "settings.limits", 0xd1, CW_DENY,
+         CW_REASON_CONFIRMATION														},
+	{ "PO-06 after lock and unlock",                       lock_and_unlock,      "settings.limits", 0xd1, CW_DENY,
+         CW_REASON_CONFIRMATION														},
+	{ "PO-06 in another session of the same person",       sign_out_and_in,      "settings.limits", 0xd1,
+         CW_DENY,												       CW_REASON_OTHER_SESSION},
+	{ "PO-06 after a handover",                            hand_over,            "settings.limits", 0xd1, CW_DENY,
+         CW_REASON_OTHER_SESSION													       },
+	{ "PO-06 after a change of role",                      lose_role,            "settings.limits", 0xd1, CW_DENY,
+         CW_REASON_CONFIRMATION														},
+	{ "PO-06 after a change of role and back",             change_role_and_back, "settings.limits", 0xd1,
+         CW_DENY,												       CW_REASON_CONFIRMATION },
+	{ "when the second person no longer may",              second_loses_role,    "settings.limits", 0xd1,
+         CW_DENY,												       CW_REASON_ROLE         },
+	{ "PO-06 after its time",                              wait_121_s,           "settings.limits", 0xd1, CW_DENY,  CW_REASON_STALE        },
 	{ "PO-08 after its time with the wall clock set back", wall_back_and_wait,
-	  "settings.limits", 0xd1, CW_DENY, CW_REASON_STALE },
-	{ "PO-08 the wall clock shortens nothing", wall_forward, "settings.limits", 0xd1, CW_ALLOW,
-	  CW_REASON_GRANTED },
-	{ "PO-08 nor in 1970", wall_to_1970, "settings.limits", 0xd1, CW_ALLOW, CW_REASON_GRANTED },
-	{ "PO-08 in another boot", other_boot, "settings.limits", 0xd1, CW_DENY, CW_REASON_STALE },
-	{ "PO-08 before it was given", time_goes_back, "settings.limits", 0xd1, CW_DENY,
-	  CW_REASON_STALE },
-	{ "while an emergency suspends the session", break_glass, "settings.limits", 0xd1,
-	  CW_UNLOCK, CW_REASON_SUSPENDED },
+         "settings.limits",									     0xd1, CW_DENY,  CW_REASON_STALE        },
+	{ "PO-08 the wall clock shortens nothing",             wall_forward,         "settings.limits", 0xd1, CW_ALLOW,
+         CW_REASON_GRANTED														     },
+	{ "PO-08 nor in 1970",				 wall_to_1970,         "settings.limits", 0xd1, CW_ALLOW, CW_REASON_GRANTED      },
+	{ "PO-08 in another boot",                             other_boot,           "settings.limits", 0xd1, CW_DENY,  CW_REASON_STALE        },
+	{ "PO-08 before it was given",                         time_goes_back,       "settings.limits", 0xd1, CW_DENY,
+         CW_REASON_STALE														       },
+	{ "while an emergency suspends the session",           break_glass,          "settings.limits", 0xd1,
+         CW_UNLOCK,												     CW_REASON_SUSPENDED    },
 };
 
 START_TEST(PO_06_a_receipt_is_good_for_what_it_says) {
@@ -442,9 +498,16 @@ START_TEST(the_longest_texts_have_room) {
 	static const uint8_t seed[32] = { 1 };
 	uint8_t bytes[APPROVAL_RECEIPT_MAX];
 	struct receipt receipt = {
-		.seat = 255, .session = UINT64_MAX, .account = UINT32_MAX, .second = UINT32_MAX,
-		.assurance = 255, .second_assurance = 255, .boot_ms = UINT64_MAX,
-		.wall_ms = INT64_MIN, .trust = 255, .head_seq = UINT64_MAX,
+		.seat = 255,
+		.session = UINT64_MAX,
+		.account = UINT32_MAX,
+		.second = UINT32_MAX,
+		.assurance = 255,
+		.second_assurance = 255,
+		.boot_ms = UINT64_MAX,
+		.wall_ms = INT64_MIN,
+		.trust = 255,
+		.head_seq = UINT64_MAX,
 	};
 	size_t n;
 
@@ -511,7 +574,7 @@ static Suite *suite(void) {
 	tcase_add_checked_fixture(t, world_set_up, world_tear_down);
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, JR_07_each_approval_leaves_exactly_its_entries, 0,
-	                    ARRAY_SIZE(outcomes));
+			    ARRAY_SIZE(outcomes));
 	tcase_add_test(t, the_words_are_shown_to_both);
 	tcase_add_test(t, a_fresh_re_authentication_serves_one_object);
 	tcase_add_test(t, what_needs_no_approval_gets_none);
