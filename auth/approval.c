@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 #include <string.h>
 
+#include "auth/copy.h"
 #include "auth/approval.h"
 #include "auth/entry.h"
 #include "auth/layout.h"
@@ -255,10 +256,11 @@ static void describe(struct receipt *receipt, struct store *store, const struct 
 		.trust = (uint8_t)now->trust,
 	};
 	store_device_id(store, receipt->device);
-	(void)strcpy(receipt->action, policy->table.action_names[request->action]);
+	text_copy(receipt->action, sizeof(receipt->action),
+		  policy->table.action_names[request->action]);
 	memcpy(receipt->digest, request->digest, sizeof(receipt->digest));
-	(void)strcpy(receipt->object, request->object);
-	(void)strcpy(receipt->words, request->words);
+	text_copy(receipt->object, sizeof(receipt->object), request->object);
+	text_copy(receipt->words, sizeof(receipt->words), request->words);
 	memcpy(receipt->boot_id, now->boot_id, sizeof(receipt->boot_id));
 }
 

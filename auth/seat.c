@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "auth/copy.h"
 #include "auth/approval.h"
 #include "auth/entry.h"
 #include "auth/row.h"
@@ -211,7 +212,8 @@ static void session_take_account(struct session *s, const struct account *accoun
 	s->account_generation = account->generation;
 	s->n_roles = account->n_roles;
 	memcpy(s->role_names, account->roles, sizeof(s->role_names));
-	(void)strcpy(s->name, account->display[0] != '\0' ? account->display : account->name);
+	text_copy(s->name, sizeof(s->name),
+		  account->display[0] != '\0' ? account->display : account->name);
 }
 
 /* Is it a success, and of the right kind? */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "auth/copy.h"
 #include "auth/attempt.h"
 #include "common/cleanup.h"
 
@@ -59,7 +60,7 @@ static enum password_fault check(const struct attempt *a, const struct secret *p
 
 	if (is_recovery(a)) {
 		account = (struct account){ 0 };
-		(void)strcpy(account.name, a->admin);
+		text_copy(account.name, sizeof(account.name), a->admin);
 		privileged = true;
 	} else {
 		privileged = is_privileged(a->auth->policy, &account);

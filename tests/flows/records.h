@@ -29,7 +29,7 @@ static inline struct ring_record record(enum record_kind kind, const uint8_t id[
 	if (kind == RECORD_USE) {
 		r.verdict = CW_ALLOW;
 		r.reason = CW_REASON_EMERGENCY;
-		(void)strcpy(r.action, "therapy.start");
+		(void)snprintf(r.action, sizeof(r.action), "%s", "therapy.start");
 	}
 	return r;
 }
@@ -60,7 +60,7 @@ static inline void use(const char *name, uint64_t serial) {
 	struct ring_record r = record(RECORD_USE, id_a, serial);
 
 	memset(r.action, 0, sizeof(r.action));
-	(void)strcpy(r.action, name);
+	(void)snprintf(r.action, sizeof(r.action), "%s", name);
 	(void)take(r);
 }
 

@@ -109,22 +109,22 @@ START_TEST(still_needed_is_asked_once_and_silence_changes_nothing) {
 }
 END_TEST
 
+/* clang-format off */
 static const struct {
 	const char *why;
 	uint32_t who;
 	const char *used[3];
 	bool ends;
 } sign_ins[] = {
-	{"who may all that was used ends it",                 KIM, { "therapy.start", "therapy.rate" },   true },
-	{ "who may not all of it does not",                   KIM, { "therapy.start", "therapy.opiate" }, false},
-	{ "another role may",				 ADA, { "therapy.start", "therapy.opiate" }, true },
-	{ "who may none of it does not",                      TOM, { "therapy.start" },                   false},
-	{ "when nothing was used, who gives care ends it",    KIM, { NULL },                              true },
-	{ "when nothing was used, who gives none does not",   TOM, { NULL },                              false},
-	{ "an action that nobody knows is granted by nobody",
-         ADA,						      { "therapy.unheard-of" },
-         false												 },
+	{ "who may all that was used ends it", KIM, { "therapy.start", "therapy.rate" }, true },
+	{ "who may not all of it does not", KIM, { "therapy.start", "therapy.opiate" }, false },
+	{ "another role may", ADA, { "therapy.start", "therapy.opiate" }, true },
+	{ "who may none of it does not", TOM, { "therapy.start" }, false },
+	{ "when nothing was used, who gives care ends it", KIM, { NULL }, true },
+	{ "when nothing was used, who gives none does not", TOM, { NULL }, false },
+	{ "an action that nobody knows is granted by nobody", ADA, { "therapy.unheard-of" }, false },
 };
+/* clang-format on */
 
 START_TEST(a_sign_in_ends_it_when_the_role_grants_what_was_used) {
 	start();
@@ -287,7 +287,7 @@ END_TEST
 START_TEST(who_claimed_the_name_is_identified) {
 	struct ring_record r = record(RECORD_START, id_a, 1);
 
-	(void)strcpy(r.name, "KIM");
+	(void)snprintf(r.name, sizeof(r.name), "%s", "KIM");
 	(void)take(r);
 	(void)take(record(RECORD_END, id_a, 2));
 	pass_ms(15 * 60 * 1000);
@@ -302,7 +302,7 @@ END_TEST
 START_TEST(a_quarter_of_an_hour_later_nobody_is) {
 	struct ring_record r = record(RECORD_START, id_a, 1);
 
-	(void)strcpy(r.name, "kim");
+	(void)snprintf(r.name, sizeof(r.name), "%s", "kim");
 	(void)take(r);
 	(void)take(record(RECORD_END, id_a, 2));
 	pass_ms(15 * 60 * 1000 + 1);

@@ -95,7 +95,7 @@ START_TEST(the_claimed_name_is_claimed_and_can_be_erased) {
 	struct ring_record r = record(RECORD_START, id_a, 1);
 	struct journal_entry entry;
 
-	(void)strcpy(r.name, "Sister Kim");
+	(void)snprintf(r.name, sizeof(r.name), "%s", "Sister Kim");
 	(void)take(r);
 	entry = newest(EVENT_EMERGENCY_STARTED);
 	ck_assert_str_eq(entry.name, "Sister Kim");
@@ -319,8 +319,8 @@ START_TEST(a_reason_of_the_list_stays_and_another_can_be_erased) {
 
 	start();
 	r = record(RECORD_REASON, id_a, 2);
-	(void)strcpy(r.name, "Patient in danger");
-	(void)strcpy(r.text, "no pulse");
+	(void)snprintf(r.name, sizeof(r.name), "%s", "Patient in danger");
+	(void)snprintf(r.text, sizeof(r.text), "%s", "no pulse");
 	(void)take(r);
 	ck_assert_str_eq(trail(), "emergency-reason:ok+emergency");
 	ck_assert_str_eq(newest(EVENT_EMERGENCY_REASON).detail, "reason=Patient in danger");
@@ -328,7 +328,7 @@ START_TEST(a_reason_of_the_list_stays_and_another_can_be_erased) {
 	ck_assert_str_eq(reviews(false).last.text, "no pulse");
 	r.serial = 3;
 	memset(r.name, 0, sizeof(r.name));
-	(void)strcpy(r.name, "Other");
+	(void)snprintf(r.name, sizeof(r.name), "%s", "Other");
 	(void)take(r);
 	ck_assert_str_eq(newest(EVENT_EMERGENCY_REASON).name, "Other");
 	ck_assert_str_eq(reviews(false).last.reason, "Other");

@@ -25,38 +25,30 @@ static void kim_is_locked(void) {
 	(void)seat_lock(world.store, &world.seat, &world.now, "person");
 }
 
+/* clang-format off */
 static const struct {
 	const char *why;
 	enum cw_purpose purpose; /* 0: approval by Ada and Bob */
 	void (*before)(void);
 	const char *answers[8];
-	const char *entry; /* what a success leaves */
+	const char *entry;       /* what a success leaves */
 } flows[] = {
-	{"sign-in",            CW_PURPOSE_SIGN_IN, nothing,       { "kim", RIGHT("kim") }, "sign-in:ok" },
-	{ "handover",          CW_PURPOSE_SIGN_IN, kim_is_in,     { "ada", RIGHT("ada") }, "handover:ok"},
-	{ "forced change",
-         CW_PURPOSE_SIGN_IN,		       nothing,
-         { "otp", ONE_TIME, NEW_PASSWORD, NEW_PASSWORD },
-         "sign-in:ok"										   },
-	{ "unlock",            CW_PURPOSE_UNLOCK,  kim_is_locked, { RIGHT("kim") },        "unlock:ok"  },
-	{ "re-authentication",
-         CW_PURPOSE_REAUTH,			kim_is_in,
-         { RIGHT("kim") },
-         "re-authentication:ok"									 },
-	{ "change",
-         CW_PURPOSE_CHANGE,			kim_is_in,
-         { RIGHT("kim"), NEW_PASSWORD, NEW_PASSWORD },
-         "password-changed:ok"									  },
-	{ "recovery",
-         CW_PURPOSE_RECOVER,		       nothing,
-         { RECOVERY_CODE, "Newman", NEW_PASSWORD, NEW_PASSWORD },
-         "recovery-code-used:ok"									},
-	{ "approval",
-         ATTEMPT_APPROVAL,			 NULL,
-         { RIGHT("ada"), "yes", "bob", RIGHT("bob"), "yes" },
-         "approval:ok"										  },
-	{ "a wrong password",  CW_PURPOSE_SIGN_IN, nothing,       { "kim", "wrong" },      NULL         },
+	{ "sign-in", CW_PURPOSE_SIGN_IN, nothing, { "kim", RIGHT("kim") }, "sign-in:ok" },
+	{ "handover", CW_PURPOSE_SIGN_IN, kim_is_in, { "ada", RIGHT("ada") }, "handover:ok" },
+	{ "forced change", CW_PURPOSE_SIGN_IN, nothing,
+	  { "otp", ONE_TIME, NEW_PASSWORD, NEW_PASSWORD }, "sign-in:ok" },
+	{ "unlock", CW_PURPOSE_UNLOCK, kim_is_locked, { RIGHT("kim") }, "unlock:ok" },
+	{ "re-authentication", CW_PURPOSE_REAUTH, kim_is_in, { RIGHT("kim") },
+	  "re-authentication:ok" },
+	{ "change", CW_PURPOSE_CHANGE, kim_is_in, { RIGHT("kim"), NEW_PASSWORD, NEW_PASSWORD },
+	  "password-changed:ok" },
+	{ "recovery", CW_PURPOSE_RECOVER, nothing,
+	  { RECOVERY_CODE, "Newman", NEW_PASSWORD, NEW_PASSWORD }, "recovery-code-used:ok" },
+	{ "approval", ATTEMPT_APPROVAL, NULL,
+	  { RIGHT("ada"), "yes", "bob", RIGHT("bob"), "yes" }, "approval:ok" },
+	{ "a wrong password", CW_PURPOSE_SIGN_IN, nothing, { "kim", "wrong" }, NULL },
 };
+/* clang-format on */
 
 static struct attempt *play(int i) {
 	struct attempt *a;

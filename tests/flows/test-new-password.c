@@ -16,17 +16,19 @@ static void kims_cost_was_raised(void) {
  * The new password
  */
 
+/* clang-format off */
 static const struct {
 	const char *why;
 	const char *candidate;
 	const char *message;
 } candidates[] = {
-	{"PW-21 the one-time password itself", ONE_TIME,                  "password-like-old" },
-	{ "PW-21 in another case",             "abcde-fghjk-mnpqr-stuvw", "password-like-old" },
-	{ "PW-21 empty",                       "",                        "password-bad-text" },
-	{ "PW-21 too short",                   "short",                   "password-too-short"},
-	{ "PW-21 the device's own words",      "test pump of nobody",     "password-like-name"},
+	{ "PW-21 the one-time password itself", ONE_TIME, "password-like-old" },
+	{ "PW-21 in another case", "abcde-fghjk-mnpqr-stuvw", "password-like-old" },
+	{ "PW-21 empty", "", "password-bad-text" },
+	{ "PW-21 too short", "short", "password-too-short" },
+	{ "PW-21 the device's own words", "test pump of nobody", "password-like-name" },
 };
+/* clang-format on */
 
 START_TEST(PW_21_a_bad_new_password_is_asked_for_again) {
 	const char *const answers[] = { "otp", ONE_TIME, candidates[_i].candidate, HANG };

@@ -22,7 +22,7 @@ static void take(enum record_kind kind, const uint8_t id[16], uint64_t serial, c
 
 	memcpy(r.emergency, id, sizeof(r.emergency));
 	memcpy(r.boot_id, world.now.boot_id, sizeof(r.boot_id));
-	(void)strcpy(r.name, name);
+	(void)snprintf(r.name, sizeof(r.name), "%s", name);
 	r.crc = policy_crc32((const uint8_t *)&r, offsetof(struct ring_record, crc), 0);
 	ck_assert_int_eq(emergency_record(world.store, world.policy, &world.seat, &r,
 					  EMERGENCY_BY_SOCKET, 1000, &world.now, &outcome),
@@ -141,21 +141,23 @@ static void eve_was_signed_in(void) {
 	one_emergency();
 }
 
+/* clang-format off */
 static const struct {
 	const char *why;
 	void (*before)(void);
 	uint32_t reviewer;
 	int result;
 } people_inside[] = {
-	{"who claimed to be inside does not review it",     claimed,           BOB, -EPERM},
-	{ "who was signed in when it began neither",        was_signed_in,     BOB, -EPERM},
-	{ "whose sign-in ended it neither",                 ended_by_sign_in,  BOB, -EPERM},
-	{ "who was locked out and identified neither",      identified,        BOB, -EPERM},
-	{ "who has made the account of one inside neither", eve_was_signed_in, ADA, -EPERM},
-	{ "nobody is no reviewer",                          one_emergency,     0,   -EPERM},
-	{ "somebody else does",                             was_signed_in,     ROY, 0     },
-	{ "somebody else does, whoever claimed",            claimed,           ROY, 0     },
+	{ "who claimed to be inside does not review it", claimed, BOB, -EPERM },
+	{ "who was signed in when it began neither", was_signed_in, BOB, -EPERM },
+	{ "whose sign-in ended it neither", ended_by_sign_in, BOB, -EPERM },
+	{ "who was locked out and identified neither", identified, BOB, -EPERM },
+	{ "who has made the account of one inside neither", eve_was_signed_in, ADA, -EPERM },
+	{ "nobody is no reviewer", one_emergency, 0, -EPERM },
+	{ "somebody else does", was_signed_in, ROY, 0 },
+	{ "somebody else does, whoever claimed", claimed, ROY, 0 },
 };
+/* clang-format on */
 
 START_TEST(the_reviewer_was_not_inside) {
 	people_inside[_i].before();

@@ -190,6 +190,7 @@ static void promote_kim(void) {
 	change_roles(KIM, "physician");
 }
 
+/* clang-format off */
 static const struct {
 	const char *why;
 	void (*change)(void);
@@ -197,14 +198,15 @@ static const struct {
 	enum cw_verdict start, opiate;
 	const char *detail;
 } refreshed[] = {
-	{"PO-09 a disabled person is signed out",    disable_kim,       false, CW_SIGN_IN,     CW_SIGN_IN,
-         "why=account-disabled"										},
-	{ "PO-09 so is one whose account has ended", end_kim,           false, CW_SIGN_IN,     CW_SIGN_IN,
-         "why=account-disabled"										},
-	{ "PO-09 a lost role takes its rights away", make_kim_reviewer, true,  CW_BREAK_GLASS,
-         CW_BREAK_GLASS,										   NULL},
-	{ "a new role brings its own",               promote_kim,       true,  CW_ALLOW,       CW_ALLOW,   NULL},
+	{ "PO-09 a disabled person is signed out", disable_kim, false, CW_SIGN_IN, CW_SIGN_IN,
+	  "why=account-disabled" },
+	{ "PO-09 so is one whose account has ended", end_kim, false, CW_SIGN_IN, CW_SIGN_IN,
+	  "why=account-disabled" },
+	{ "PO-09 a lost role takes its rights away", make_kim_reviewer, true, CW_BREAK_GLASS,
+	  CW_BREAK_GLASS, NULL },
+	{ "a new role brings its own", promote_kim, true, CW_ALLOW, CW_ALLOW, NULL },
 };
+/* clang-format on */
 
 START_TEST(PO_09_a_session_follows_its_account) {
 	sign_in(KIM);

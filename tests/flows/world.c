@@ -211,8 +211,8 @@ static void make_person(uint32_t number) {
 		.n_roles = 1,
 	};
 
-	(void)strcpy(account.name, people[number]);
-	(void)strcpy(account.roles[0], roles[number]);
+	(void)snprintf(account.name, sizeof(account.name), "%s", people[number]);
+	(void)snprintf(account.roles[0], sizeof(account.roles[0]), "%s", roles[number]);
 	ck_assert_int_eq(account_create(world.store, &actor, &world.now, &account), 0);
 	ck_assert_uint_eq(account.number, number);
 	if (number == OTP)
@@ -257,7 +257,7 @@ void world_set_up(void) {
 	world.auth.policy = world.policy;
 	world.auth.random = draw;
 	world.auth.recovery_verifier_name = RECOVERY_NAME;
-	(void)strcpy(world.seat.name, "main");
+	(void)snprintf(world.seat.name, sizeof(world.seat.name), "%s", "main");
 	for (uint32_t i = 1; i < N_PEOPLE; ++i)
 		make_person(i);
 	code = verifier_of(RECOVERY_CODE);
@@ -298,6 +298,13 @@ struct reading {
 	unsigned n;
 };
 
+static void add(char *text, size_t size, const char *more) {
+	size_t n = strlen(text);
+
+	ck_assert_uint_lt(n + strlen(more), size);
+	(void)snprintf(text + n, size - n, "%s", more);
+}
+
 static int read_one(const struct journal_entry *entry, void *userdata) {
 	static const struct {
 		uint8_t flag;
@@ -318,7 +325,7 @@ static int read_one(const struct journal_entry *entry, void *userdata) {
 		       audit_outcome_name(entry->outcome));
 	for (size_t i = 0; i < ARRAY_SIZE(flags); ++i)
 		if (entry->flags & flags[i].flag)
-			(void)strcat(line, flags[i].name);
+			add(line, sizeof(reading->lines[0]), flags[i].name);
 	return 0;
 }
 
@@ -337,8 +344,8 @@ const char *trail(void) {
 		filter.after = head.seq - 60;
 	ck_assert_int_eq(journal_query(world.store, &filter, 200, read_one, &reading, &next), 0);
 	for (unsigned i = reading.n; i > 0; --i) {
-		(void)strcat(text, i == reading.n ? "" : " ");
-		(void)strcat(text, reading.lines[i - 1]);
+		add(text, sizeof(text), i == reading.n ? "" : " ");
+		add(text, sizeof(text), reading.lines[i - 1]);
 	}
 	world.mark = head.seq;
 	return text;
@@ -424,7 +431,7 @@ void change_roles(uint32_t number, const char *role) {
 
 	account.n_roles = 1;
 	memset(account.roles, 0, sizeof(account.roles));
-	(void)strcpy(account.roles[0], role);
+	(void)snprintf(account.roles[0], sizeof(account.roles[0]), "%s", role);
 	ck_assert_int_eq(account_change(world.store, &actor, &world.now, EVENT_ACCOUNT_ROLES, &rule,
 					&account),
 			 0);
@@ -478,8 +485,8 @@ struct attempt *begin_approval_of(const char *action_name, const char *words) {
 	};
 	struct attempt *a = NULL;
 
-	(void)strcpy(approval.object, "limit 3");
-	(void)strcpy(approval.words, words);
+	(void)snprintf(approval.object, sizeof(approval.object), "%s", "limit 3");
+	(void)snprintf(approval.words, sizeof(approval.words), "%s", words);
 	ck_assert_int_eq(attempt_begin(&world.auth, &world.seat, &request, &world.now, &a), 0);
 	return a;
 }
@@ -581,8 +588,8 @@ size_t approve(const char *action_name, uint8_t receipt[static APPROVAL_RECEIPT_
 	struct attempt *a = begin_approval_of(action_name, "Limit 3: 40 ml/h");
 	size_t n;
 
-	(void)strcpy(first, password_of(world.seat.session.account));
-	(void)strcpy(second, password_of(BOB));
+	(void)snprintf(first, sizeof(first), "%s", password_of(world.seat.session.account));
+	(void)snprintf(second, sizeof(second), "%s", password_of(BOB));
 	if (world.policy->table.actions[action(action_name)].confirm == CW_CONFIRM_SAME_PERSON)
 		answers[2] = NULL;
 	talk(a, answers);
