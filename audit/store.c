@@ -505,9 +505,13 @@ static int fill(const char *path, const uint8_t device_id[16]) {
 }
 
 static int sync_new(int dirfd) {
+	struct stat st;
 	cleanup_(close_fdp) int fd = openat(dirfd, STORE_FILE ".new",
 	                                    O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
+	/* A log that stayed was not moved into the file, and would not be found again. */
+	if (fstatat(dirfd, STORE_FILE ".new-wal", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return -EIO;
 	return fd < 0 || fsync(fd) < 0 ? -EIO : 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "auth/approval.h"
 #include "broker/requests.h"
+#include "common/cleanup.h"
 
 /* Attempts: conversations between a person at a connection and auth/signin.c. */
 

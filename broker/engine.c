@@ -161,6 +161,17 @@ static void tell_policy(struct engine *e) {
 	}
 }
 
+/* One budget of memory for all hashing: what the site's cost asks for. */
+static void fit_arena(struct engine *e, const struct policy *policy) {
+	uint32_t kib = policy->settings.passwords.argon2_memory_kib;
+	struct arena *arena = NULL;
+
+	if (kib <= e->arena_kib || arena_new(kib, &arena) < 0)
+		return;
+	e->arena_kib = kib;
+	worker_set_arena(e->hasher, arena);
+}
+
 int engine_set_policy(struct engine *engine, struct policy *policy) {
 	struct moment now = engine_now(engine);
 	struct policy *old = engine->policy;
@@ -182,6 +193,7 @@ int engine_set_policy(struct engine *engine, struct policy *policy) {
 	for (uint32_t i = 0; i < engine->n_seats; ++i)
 		(void)seat_refresh(engine->store, &engine->seats[i].seat, policy, &now);
 	policy_free(old);
+	fit_arena(engine, policy);
 	engine_publish_all(engine, true);
 	tell_policy(engine);
 	return 0;
@@ -430,12 +442,10 @@ static int begin_seats(struct engine *e) {
 
 /* Everything that makes threads, before the filter is loaded. */
 static int begin_workers(struct engine *e) {
-	int r = arena_new(POLICY_ARGON2_MEMORY_MAX, &e->arena);
+	int r = worker_new(&e->loop, LIMIT_HASH_QUEUE, &e->hasher);
 
 	if (r == 0)
-		r = worker_new(&e->loop, e->arena, LIMIT_HASH_QUEUE, &e->hasher);
-	if (r == 0)
-		r = worker_new(&e->loop, NULL, 2, &e->reader);
+		r = worker_new(&e->loop, 2, &e->reader);
 	return r;
 }
 
@@ -463,6 +473,21 @@ static void record_start(struct engine *e) {
 	engine_alarm(e, ALARM_ENGINE_DIED, true);
 }
 
+static int resume(struct engine *e, const struct moment *now) {
+	struct seat *seats = calloc(e->n_seats, sizeof(*seats));
+	int r = 0;
+
+	if (!seats)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < e->n_seats; ++i)
+		seats[i] = e->seats[i].seat;
+	r = emergency_resume(e->store, seats, e->n_seats, now);
+	for (uint32_t i = 0; i < e->n_seats; ++i)
+		e->seats[i].seat = seats[i];
+	free(seats);
+	return r;
+}
+
 static void begin_state(struct engine *e) {
 	struct moment now;
 
@@ -472,14 +497,8 @@ static void begin_state(struct engine *e) {
 	if (e->setup->embedded)
 		engine_alarm(e, ALARM_NOT_ISOLATED, true);
 	now = engine_now(e);
-	if (e->store) {
-		struct seat *seats[LIMIT_SEATS];
-
-		for (uint32_t i = 0; i < e->n_seats; ++i)
-			seats[i] = &e->seats[i].seat;
-		if (emergency_resume(e->store, seats, e->n_seats, &now) < 0)
-			engine_alarm(e, ALARM_STORE_FAILED, true);
-	}
+	if (e->store && resume(e, &now) < 0)
+		engine_alarm(e, ALARM_STORE_FAILED, true);
 	if (spool_open(e->setup->state_fd, &e->spool) == 0)
 		claims_drain_spool(e);
 	engine_publish_all(e, true);
@@ -536,7 +555,6 @@ static void end(struct engine *e) {
 	e->store = store_close(e->store);
 	e->keys = keystore_close(e->keys);
 	e->policy = policy_free(e->policy);
-	e->arena = arena_free(e->arena);
 	for (uint32_t i = 0; i < e->n_seats; ++i)
 		page_unmap_state(e->seats[i].page);
 }
@@ -551,6 +569,7 @@ int engine_main(const struct engine_setup *setup) {
 	e->policy_fd = -1;
 	e->auth.random = random_bytes;
 	e->auth.not_isolated = setup->embedded;
+	e->auth.recovery_verifier_name = "recovery";
 	(void)clock_init(&e->clock, clock_build_ms());
 	r = begin(e);
 	if (r == 0)

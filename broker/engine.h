@@ -90,7 +90,7 @@ struct engine {
 	int policy_fd;           /* page of it; -1                                      */
 	uint64_t generation;
 	struct auth auth;
-	struct arena *arena;
+	uint32_t arena_kib;      /* of the hashing worker's arena                        */
 	struct worker *hasher;
 	struct worker *reader;
 	uint32_t n_seats;

@@ -87,7 +87,8 @@ static int writer(const struct parent *parent, const struct supervisor_setup *se
 		return 1;
 	for (uint32_t i = 0; i < setup->n_seats; ++i)
 		(void)close(setup->listen_fds[i]);
-	(void)close(setup->config_fd);
+	if (setup->config_fd != setup->state_fd)
+		(void)close(setup->config_fd);
 	(void)close(parent->signal_fd);
 	if (parent->ready_fd >= 0)
 		(void)close(parent->ready_fd);

@@ -77,7 +77,8 @@ static int op_apply(struct secret_op *op, struct request *r) {
 	if (e == 0 && op->later.verb == VERB_USER_RESET)
 		e = lockout_clear_account(store, op->account.number, CW_FACTOR_PASSWORD);
 	if (e == 0 && op->later.verb == VERB_INIT)
-		e = recovery_set(store, &op->jobs[1].made);
+		e = recovery_store(store, r->engine->auth.recovery_verifier_name,
+		                   &op->jobs[1].made);
 	if (e == 0 && op->later.verb == VERB_INIT)
 		e = config_install_all(r->engine, &op->actor, &r->now);
 	return e;

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "broker/crc.h"
+#include "policy/decide.h"
 #include "broker/sandbox.h"
 #include "common/cleanup.h"
 
@@ -33,7 +33,7 @@ void seats_default(uint32_t gid, struct seats *ret_seats) {
 
 void seats_close(struct seats *seats) {
 	seats->magic = SEATS_MAGIC;
-	seats->crc = crc_of(seats, offsetof(struct seats, crc));
+	seats->crc = policy_crc32((const uint8_t *)seats, offsetof(struct seats, crc), 0);
 }
 
 static bool is_plain(char c) {
@@ -69,7 +69,7 @@ bool seats_are_valid(const struct seats *seats) {
 	if (seats->magic != SEATS_MAGIC || seats->source > SEATS_DEVICE ||
 	    seats->n == 0 || seats->n > LIMIT_SEATS)
 		return false;
-	if (seats->crc != crc_of(seats, offsetof(struct seats, crc)))
+	if (seats->crc != policy_crc32((const uint8_t *)seats, offsetof(struct seats, crc), 0))
 		return false;
 	for (uint32_t i = 0; i < seats->n; ++i)
 		if (!seat_is_good(seats, i))

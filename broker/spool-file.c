@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "broker/crc.h"
+#include "policy/decide.h"
 #include "common/cleanup.h"
 
 static int read_at(int fd, void *p, size_t n, off_t at) {
@@ -73,7 +73,7 @@ int spool_file_done(int fd, uint64_t *ret_done) {
 	if (r < 0)
 		return r;
 	if (header.magic != SPOOL_HEADER_MAGIC || header.version != SPOOL_VERSION ||
-	    header.crc != crc_of(&header, offsetof(struct spool_header, crc)))
+	    header.crc != policy_crc32((const uint8_t *)&header, offsetof(struct spool_header, crc), 0))
 		header.done = 0;
 	*ret_done = header.done;
 	return 0;
@@ -87,7 +87,7 @@ int spool_file_set_done(int fd, uint64_t done) {
 	};
 	int r;
 
-	header.crc = crc_of(&header, offsetof(struct spool_header, crc));
+	header.crc = policy_crc32((const uint8_t *)&header, offsetof(struct spool_header, crc), 0);
 	r = write_at(fd, &header, sizeof(header), 0);
 	if (r < 0)
 		return r;
@@ -109,7 +109,7 @@ static uint32_t record_crc(const struct spool_record *record) {
 	const uint8_t *p = (const uint8_t *)record;
 	size_t from = offsetof(struct spool_record, number);
 
-	return crc_of(p + from, sizeof(*record) - from);
+	return policy_crc32(p + from, (uint32_t)(sizeof(*record) - from), 0);
 }
 
 enum spool_slot spool_slot_check(const struct spool_record *record, uint32_t slot) {

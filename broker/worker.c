@@ -13,7 +13,8 @@ struct worker {
 	uv_mutex_t lock;
 	uv_cond_t wake;
 	uv_async_t *finished; /* freed by its own close callback                    */
-	struct arena *arena;
+	struct arena *arena;   /* the thread's                                        */
+	struct arena *next;    /* to be taken over before the next task; NULL: none   */
 	uint32_t limit;
 	bool stop;
 	/* ring of tasks: [first, first + n_done) are done, then up to n wait or run */
@@ -37,6 +38,11 @@ static void worker_main(void *data) {
 			continue;
 		}
 		task = *task_at(w, w->n_done);
+		if (w->next) {
+			arena_free(w->arena);
+			w->arena = w->next;
+			w->next = NULL;
+		}
 		uv_mutex_unlock(&w->lock);
 		task.run(task.data, w->arena);
 		uv_mutex_lock(&w->lock);
@@ -69,7 +75,7 @@ static void on_closed(uv_handle_t *handle) {
 	free(handle);
 }
 
-int worker_new(uv_loop_t *loop, struct arena *arena, uint32_t n_queue, struct worker **ret_worker) {
+int worker_new(uv_loop_t *loop, uint32_t n_queue, struct worker **ret_worker) {
 	uv_thread_options_t options = { .flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = WORKER_STACK };
 	struct worker *w = calloc(1, sizeof(*w));
 	uv_async_t *async = calloc(1, sizeof(*async));
@@ -79,7 +85,6 @@ int worker_new(uv_loop_t *loop, struct arena *arena, uint32_t n_queue, struct wo
 		free(async);
 		return -ENOMEM;
 	}
-	w->arena = arena;
 	w->limit = n_queue < WORKER_QUEUE_MAX ? n_queue : WORKER_QUEUE_MAX;
 	w->finished = async;
 	async->data = w;
@@ -96,6 +101,13 @@ int worker_new(uv_loop_t *loop, struct arena *arena, uint32_t n_queue, struct wo
 	}
 	*ret_worker = w;
 	return 0;
+}
+
+void worker_set_arena(struct worker *worker, struct arena *arena) {
+	uv_mutex_lock(&worker->lock);
+	arena_free(worker->next);
+	worker->next = arena;
+	uv_mutex_unlock(&worker->lock);
 }
 
 int worker_submit(struct worker *worker, const struct worker_task *task) {
@@ -120,6 +132,8 @@ struct worker *worker_free(struct worker *worker) {
 	uv_cond_signal(&worker->wake);
 	uv_mutex_unlock(&worker->lock);
 	uv_thread_join(&worker->thread);
+	arena_free(worker->arena);
+	arena_free(worker->next);
 	uv_close((uv_handle_t *)worker->finished, on_closed);
 	uv_cond_destroy(&worker->wake);
 	uv_mutex_destroy(&worker->lock);

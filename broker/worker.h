@@ -26,12 +26,18 @@ struct worker_task {
 
 /*
  * worker_new() - start the thread
- * @arena:    borrowed, or NULL
  * @n_queue:  tasks that may wait, the running one included; at most 16
  *
  * Return: 0; -ENOMEM; -EAGAIN (no thread).
  */
-int worker_new(uv_loop_t *loop, struct arena *arena, uint32_t n_queue, struct worker **ret_worker);
+int worker_new(uv_loop_t *loop, uint32_t n_queue, struct worker **ret_worker);
+
+/*
+ * worker_set_arena() - hash in this arena from the next task on
+ *
+ * Taken over; the one before is freed by the worker when it lets go of it.
+ */
+void worker_set_arena(struct worker *worker, struct arena *arena);
 
 /* worker_submit() - Return: 0; -EBUSY (the queue is full). */
 int worker_submit(struct worker *worker, const struct worker_task *task);

@@ -53,8 +53,12 @@ uint32_t policy_contexts(const struct policy_table *t, uint32_t yes, uint32_t no
 
 		if (signals_are_possible(c->when_true, c->when_false, yes, no))
 			found = with_bit(found, i - 1);
-		if (signals_are_known(c->when_true, c->when_false, yes, no))
+		if (signals_are_known(c->when_true, c->when_false, yes, no)) {
+			/*@ assert Bit(found, i - 1); */
 			return found;
+		}
 	}
+	/*@ assert n > 0 ==> !Certain(t, 0, yes, no); */
+	/*@ assert !Routine_first(t); */
 	return found;
 }

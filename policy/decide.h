@@ -43,7 +43,7 @@ struct policy_state {
 	uint8_t suspended;     /* not 0: an emergency suspended the session             */
 	uint8_t witnessed;     /* not 0: `confirmed` was witnessed (care)               */
 	uint8_t emergency_id[16]; /* of the open emergency; zeroes: none                */
-	uint8_t flags;         /* STATE_* below; not read by the decision               */
+	uint8_t flags;         /* STATE_* below; the decision reads STATE_DEGRADED      */
 	uint8_t zero[7];
 	uint64_t reserved[2];
 };

@@ -11,8 +11,6 @@
 #include "policy/names.h"
 #include "policy/text.h"
 
-#define KEYS_MAX 32u
-
 /* What is read at the moment: a section, and the item that it goes to. */
 struct place {
 	const struct reader *r;

@@ -28,6 +28,15 @@
   predicate Not_excluded(integer want_true, integer want_false, integer yes, integer no) =
     Both(yes, Both(no, want_true)) == Both(no, want_true) &&
     Both(no, Both(yes, want_false)) == Both(yes, want_false);
+
+  lemma none_has_no_bit: \forall integer i; 0 <= i < 32 ==> !Bit(0, i);
+
+  lemma nothing_wanted: \forall integer yes, no; Known(0, 0, yes, no);
+
+  lemma known_is_possible:
+    \forall integer want_true, want_false, yes, no;
+      Known(want_true, want_false, yes, no) ==>
+      Not_excluded(want_true, want_false, yes, no);
 */
 
 /*@

@@ -13,6 +13,7 @@
 #include "auth/password-arena.h"
 #include "auth/password.h"
 #include "common/cleanup.h"
+#include "tests/auth/device.h"
 #include "tests/auth/memory.h"
 
 #define COST_KIB 256u
@@ -520,12 +521,5 @@ static Suite *suite(void) {
 }
 
 int main(void) {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_set_tap(sr, "-");
-	srunner_run_all(sr, CK_SILENT);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite());
 }

@@ -8,6 +8,7 @@
 
 #include "auth/password.h"
 #include "common/cleanup.h"
+#include "tests/auth/device.h"
 #include "tests/auth/memory.h"
 
 static const struct password_rules defaults = {
@@ -34,7 +35,7 @@ static const struct account kim = {
 
 static const struct account li = { .name = "li", .display = "Li Na" };
 
-static const char *const device[] = { "SN-77310-B", "Infusomat Nova" };
+static const char *const words[] = { "SN-77310-B", "Infusomat Nova" };
 
 static const struct {
 	const char *why;
@@ -126,8 +127,8 @@ static enum password_fault check_text(const struct password_rules *rules,
 
 	ck_assert(secret_set(&prepared, new, strlen(new)));
 	ck_assert(secret_set(&old_prepared, old ? old : "", old ? strlen(old) : 0));
-	return password_check(rules, &prepared, old ? &old_prepared : NULL, account, device,
-	                      ARRAY_SIZE(device), privileged);
+	return password_check(rules, &prepared, old ? &old_prepared : NULL, account, words,
+	                      ARRAY_SIZE(words), privileged);
 }
 
 START_TEST(the_rules_hold) {
@@ -250,8 +251,8 @@ START_TEST(PW_20_the_check_leaves_no_copy) {
 	unmask(masked_old, sizeof(masked_old), &old);
 	ck_assert_uint_ge(memory_find(&patterns[0]), 1);
 
-	ck_assert_int_eq(password_check(&defaults, &prepared, &old, &kim, device,
-	                                ARRAY_SIZE(device), false),
+	ck_assert_int_eq(password_check(&defaults, &prepared, &old, &kim, words,
+	                                ARRAY_SIZE(words), false),
 	                 PASSWORD_GOOD);
 	secret_wipe(&prepared);
 	secret_wipe(&old);
@@ -277,12 +278,5 @@ static Suite *suite(void) {
 }
 
 int main(void) {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_set_tap(sr, "-");
-	srunner_run_all(sr, CK_SILENT);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite());
 }

@@ -8,6 +8,7 @@
 
 #include "auth/password.h"
 #include "common/cleanup.h"
+#include "tests/auth/device.h"
 
 #define BYTES(s) (s), sizeof(s) - 1
 
@@ -194,12 +195,5 @@ static Suite *suite(void) {
 }
 
 int main(void) {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_set_tap(sr, "-");
-	srunner_run_all(sr, CK_SILENT);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite());
 }

@@ -362,6 +362,32 @@ START_TEST(index_of_a_name_is_exact) {
 }
 END_TEST
 
+/* libconfig itself names the line where it read on, which is one too far here. */
+START_TEST(mistake_in_a_long_list_has_its_own_line) {
+	static const char text[] = "site = { name = \"s\"; };\n"
+				   "roles = (\n"
+				   "  { name = \"nurse\";\n"
+				   "    allow = [ \"therapy.start\",\n"
+				   "              \"therapy.strat\",\n"
+				   "\n"
+				   "              \"therapy.stpo\"\n"
+				   "\n"
+				   "            ]; } );\n"
+				   "contexts = ( { name = \"routine\"; } );\n"
+				   "end = true;\n";
+	struct result result = compile_text(SITE, text, strlen(text));
+	const struct policy_message *first =
+		find_message(result.messages, POLICY_ERROR, "therapy.strat");
+	const struct policy_message *second =
+		find_message(result.messages, POLICY_ERROR, "therapy.stpo");
+
+	ck_assert_msg(first && second, "%s", all_messages(result.messages));
+	ck_assert_uint_eq(first->line, 5);
+	ck_assert_uint_eq(second->line, 7);
+	result_done(&result);
+}
+END_TEST
+
 /* Roles four deep, with a deny in the middle. */
 START_TEST(deny_holds_for_the_role_and_those_who_inherit_it) {
 	static const struct change changes[] = {
@@ -449,6 +475,7 @@ int main(void) {
 	tcase_add_loop_test(tc, name_has_its_letters_and_length, 0, (int)ARRAY_SIZE(names));
 	tcase_add_test(tc, nearest_name_is_near);
 	tcase_add_test(tc, index_of_a_name_is_exact);
+	tcase_add_test(tc, mistake_in_a_long_list_has_its_own_line);
 	tcase_add_test(tc, deny_holds_for_the_role_and_those_who_inherit_it);
 	tcase_add_loop_test(tc, limit_is_refused_by_its_name, 0, (int)ARRAY_SIZE(limits));
 	suite_add_tcase(suite, tc);

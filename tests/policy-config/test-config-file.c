@@ -261,6 +261,18 @@ START_TEST(bytes_that_are_no_text_are_refused) {
 }
 END_TEST
 
+START_TEST(name_of_a_file_moves_no_cursor) {
+	struct policy_messages *m = calloc(1, sizeof(*m));
+	char *text = NULL;
+	size_t n = 0;
+
+	ck_assert_ptr_nonnull(m);
+	ck_assert_int_eq(policy_read_file("f\033[2J\x7f", m, &text, &n), -EINVAL);
+	ck_assert_str_eq(m->list[0].file, "f?[2J?");
+	free(m);
+}
+END_TEST
+
 START_TEST(no_descriptor_is_left_open) {
 	int before = open("/", O_PATH | O_CLOEXEC), after;
 
@@ -299,6 +311,7 @@ int main(void) {
 	tcase_add_test(tc, po13_large_file_is_refused_by_the_name_of_the_limit);
 	tcase_add_test(tc, po13_include_is_refused);
 	tcase_add_test(tc, bytes_that_are_no_text_are_refused);
+	tcase_add_test(tc, name_of_a_file_moves_no_cursor);
 	tcase_add_test(tc, no_descriptor_is_left_open);
 	suite_add_tcase(suite, tc);
 	sr = srunner_create(suite);
