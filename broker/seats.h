@@ -22,7 +22,7 @@
 
 
 struct seat_socket {
-	char name[LIMIT_NAME]; /* [a-z0-9-], begins with a letter or digit; the socket's name */
+	char name[LIMIT_NAME]; /* [a-z0-9._-], begins with a letter or digit; the socket's name */
 	uint32_t gid;          /* of the socket                                     */
 	uint32_t mode;         /* of the socket; within 0666                        */
 	uint32_t uid;          /* only if one_user; SEAT_NO_UID: the user is unknown, nobody may */
@@ -66,7 +66,8 @@ int seats_save(int state_fd, const struct seats *seats);
  * @timeout_ms:  after this the child is killed
  * @uid, @gid: what the child runs as when the caller is root
  *
- * The child saves what @find found, or falls back on what was saved.
+ * The child saves what @find found, or falls back on what was saved; so does a
+ * second child when the first one crashes or hangs.
  *
  * Return: nothing; *@ret_seats is valid in every case.
  */
