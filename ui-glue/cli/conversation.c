@@ -40,13 +40,12 @@ static int trouble(const struct cli *cli, int error) {
 
 /* ---- prompts ------------------------------------------------------------------------- */
 
-static void say_message(const char *message, const char *field_name) {
+static void say_message(const char *message) {
 	cleanup_(free_charp) char *line = NULL;
 	size_t n = 0;
 	FILE *out = NULL;
 
-	/* The plain question needs no sentence besides its label. */
-	if (message[0] == '\0' || strcmp(message, field_name) == 0)
+	if (message_text(message)[0] == '\0')
 		return;
 	out = open_memstream(&line, &n);
 	if (!out)
@@ -86,7 +85,9 @@ static int answer_prompt(struct cli *cli, const struct call_event *prompt, struc
 	const char *name = message_name(MESSAGE_FIELD, (unsigned long)prompt->field);
 	char label[96];
 
-	say_message(prompt->message, name);
+	/* Who answers by a descriptor is told of faults, not of plain questions. */
+	if (cli->asker.password_fd < 0 || !prompt->secret || strncmp(prompt->message, "ask-", 4) != 0)
+		say_message(prompt->message);
 	if (prompt->text[0] != '\0')
 		say_text(prompt->text);
 	if (prompt->tries != UINT64_MAX) {
