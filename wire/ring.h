@@ -42,7 +42,9 @@ struct ring_record {
 	uint8_t lost;            /* records that found the ring full before this one */
 	uint8_t emergency[16];   /* 128 random bits; all zero: none                  */
 	uint8_t boot_id[16];
-	uint64_t serial;         /* of the client's records, from 1                  */
+	uint64_t serial;         /* of the client's records, growing by 1; begins at a  */
+	                         /* random number: records without an emergency are  */
+	                         /* told apart by it                                 */
 	uint64_t boot_ms;        /* when                                             */
 	int64_t wall_ms;
 	uint64_t deadline_ms;    /* START: CLOCK_BOOTTIME; read later: record, do not grant */

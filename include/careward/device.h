@@ -104,12 +104,13 @@ CW_PUBLIC CW_CHECKED enum cw_verdict cw_check(struct cw *cw, uint32_t action,
  * @ret_verdict: CW_DENY unless allowed
  * @ret_serial:  guarded: number of the answer's CW_EVENT_USED; may be NULL
  *
- * `always` and `care` are answered at once, and recorded after. `guarded` is
+ * `always` and `care` are answered at once, and recorded after; an object that is
+ * too long or no UTF-8 is then made to fit, never a reason to refuse. `guarded` is
  * answered by an event when its record is durable: *@ret_verdict is then
  * CW_CONFIRM and the call returns -EINPROGRESS.
  *
  * Return: 0 (answered in *@ret_verdict); -EINPROGRESS (wait for the event);
- * -EINVAL (handle, object); -ENOTCONN (guarded, and there is no broker);
+ * -EINVAL (handle; guarded: object); -ENOTCONN (guarded, and there is no broker);
  * -EAGAIN (guarded, and the socket is full: dispatch, then again).
  */
 CW_PUBLIC CW_CHECKED int cw_use(struct cw *cw, uint32_t action, const char *object,

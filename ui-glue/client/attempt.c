@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Conversations
+ *
+ * The application has its number for an attempt at once; the broker's own comes
+ * with the reply. What is answered is sent and wiped, and kept nowhere.
+ */
+
+#include "ui-glue/client/client.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct attempt *attempt_by_number(struct cw *cw, uint64_t number) {
+	for (uint32_t i = 0; i < CLIENT_ATTEMPTS; ++i) {
+		if (cw->attempts[i].state != ATTEMPT_FREE && cw->attempts[i].number == number)
+			return &cw->attempts[i];
+	}
+	return NULL;
+}
+
+struct attempt *attempt_by_remote(struct cw *cw, uint64_t remote) {
+	struct attempt *oldest = NULL;
+
+	for (uint32_t i = 0; i < CLIENT_ATTEMPTS; ++i) {
+		struct attempt *attempt = &cw->attempts[i];
+
+		if (attempt->state == ATTEMPT_FREE)
+			continue;
+		if (attempt->remote == remote)
+			return attempt;
+		if (attempt->state == ATTEMPT_BEGINNING && attempt->remote == 0 &&
+		    (!oldest || attempt->number < oldest->number))
+			oldest = attempt;
+	}
+	/* Its first prompt may overtake the reply that tells its number. */
+	if (oldest)
+		oldest->remote = remote;
+	return oldest;
+}
+
+/* A free one, or the oldest receipt's that was never fetched. */
+static struct attempt *attempt_new(struct cw *cw) {
+	struct attempt *found = NULL;
+
+	for (uint32_t i = 0; i < CLIENT_ATTEMPTS; ++i) {
+		struct attempt *attempt = &cw->attempts[i];
+
+		if (attempt->state == ATTEMPT_FREE) {
+			found = attempt;
+			break;
+		}
+		if (attempt->state == ATTEMPT_RECEIPT &&
+		    (!found || attempt->number < found->number))
+			found = attempt;
+	}
+	if (found)
+		*found = (struct attempt){ .state = ATTEMPT_BEGINNING,
+			                   .number = ++cw->attempt_number };
+	return found;
+}
+
+struct cw_event *attempt_over(struct cw *cw, struct attempt *attempt, const char *message) {
+	struct cw_event *event = attempt->cancelled ? NULL : event_push(cw, CW_EVENT_ATTEMPT_OVER);
+
+	if (event) {
+		event->attempt = attempt->number;
+		text_fit(event->message, sizeof(event->message), message);
+	}
+	explicit_bzero(attempt, sizeof(*attempt));
+	return event;
+}
+
+static int cancel_send(struct cw *cw, struct attempt *attempt) {
+	struct frame_writer w;
+
+	frame_start(cw, &w, "attempt.cancel");
+	frame_uint(&w, "attempt", attempt->remote);
+	return request_send(cw, &w, PENDING_ATTEMPT, 0, NULL);
+}
+
+void attempt_begun(struct cw *cw, uint64_t number, uint64_t remote) {
+	struct attempt *attempt = attempt_by_number(cw, number);
+
+	if (!attempt)
+		return;
+	attempt->remote = remote;
+	if (attempt->state == ATTEMPT_BEGINNING)
+		attempt->state = ATTEMPT_OPEN;
+	if (!attempt->cancelled)
+		return;
+	(void)cancel_send(cw, attempt);
+	explicit_bzero(attempt, sizeof(*attempt));
+}
+
+/* Sends what begins an attempt; its number is the application's from now on. */
+static int begin(struct cw *cw, struct frame_writer *w, uint64_t *ret_attempt) {
+	struct attempt *attempt;
+	int r;
+
+	if (cw->link != LINK_UP || cw->broken)
+		return -ENOTCONN;
+	attempt = attempt_new(cw);
+	if (!attempt)
+		return -EAGAIN;
+	r = request_send(cw, w, PENDING_BEGIN, attempt->number, NULL);
+	if (r < 0) {
+		*attempt = (struct attempt){ 0 };
+		return r;
+	}
+	*ret_attempt = attempt->number;
+	return 0;
+}
+
+int cw_sign_in(struct cw *cw, enum cw_purpose purpose, const char *name, uint64_t *ret_attempt) {
+	struct frame_writer w;
+
+	if (purpose < CW_PURPOSE_SIGN_IN || purpose > CW_PURPOSE_RECOVER ||
+	    !text_is_fit(name, LIMIT_NAME))
+		return -EINVAL;
+	frame_start(cw, &w, "attempt.begin");
+	frame_uint(&w, "purpose", (uint64_t)purpose);
+	if (name)
+		frame_text(&w, "name", name);
+	return begin(cw, &w, ret_attempt);
+}
+
+int cw_prompt(struct cw *cw, uint64_t attempt, struct cw_prompt *ret_prompt) {
+	const struct attempt *a = attempt_by_number(cw, attempt);
+	uint32_t size = ret_prompt->size;
+
+	if (!a || a->state != ATTEMPT_ASKED || size < sizeof(*ret_prompt))
+		return -ENOENT;
+	*ret_prompt = a->prompt;
+	ret_prompt->size = size;
+	return 0;
+}
+
+int cw_answer(struct cw *cw, uint64_t attempt, const void *answer, size_t n_answer) {
+	struct attempt *a = attempt_by_number(cw, attempt);
+	struct frame_writer w;
+	int r;
+
+	if (!a || a->state != ATTEMPT_ASKED || a->cancelled || n_answer > SECRET_MAX ||
+	    (n_answer > 0 && !answer))
+		return -EINVAL;
+	frame_start(cw, &w, "attempt.answer");
+	frame_uint(&w, "attempt", a->remote);
+	frame_bytes(&w, "value", n_answer > 0 ? answer : "", n_answer);
+	r = request_send(cw, &w, PENDING_ATTEMPT, a->number, NULL);
+	explicit_bzero(cw->out, w.n);
+	if (r == 0)
+		a->state = ATTEMPT_OPEN;
+	return r;
+}
+
+int cw_cancel(struct cw *cw, uint64_t attempt) {
+	struct attempt *a = attempt_by_number(cw, attempt);
+	int r;
+
+	if (!a || a->cancelled)
+		return -ENOENT;
+	if (a->state == ATTEMPT_BEGINNING) {
+		a->cancelled = true; /* told when its number is known */
+		return 0;
+	}
+	r = a->state == ATTEMPT_RECEIPT ? 0 : cancel_send(cw, a);
+	if (r == 0)
+		explicit_bzero(a, sizeof(*a));
+	return r;
+}
+
+/*
+ * Approvals
+ */
+
+int cw_authorize(struct cw *cw, uint32_t action, const uint8_t digest[32], const char *object,
+                 const char *words, uint64_t *ret_attempt) {
+	struct frame_writer w;
+
+	if (action >= cw->n_actions || cw->actions[action].kind != CW_KIND_SENSITIVE || !digest ||
+	    !words || !text_is_fit(words, LIMIT_WORDS) || !text_is_fit(object, LIMIT_OBJECT))
+		return -EINVAL;
+	frame_start(cw, &w, "authorize");
+	frame_text(&w, "action", cw->actions[action].name);
+	frame_bytes(&w, "digest", digest, 32);
+	if (object)
+		frame_text(&w, "object", object);
+	frame_text(&w, "words", words);
+	return begin(cw, &w, ret_attempt);
+}
+
+int cw_receipt(struct cw *cw, uint64_t attempt, uint8_t *ret_receipt, size_t *ret_size) {
+	struct attempt *a = attempt_by_number(cw, attempt);
+
+	if (!a || a->state != ATTEMPT_RECEIPT)
+		return -ENOENT;
+	if (*ret_size < a->n_receipt)
+		return -ENOSPC;
+	memcpy(ret_receipt, a->receipt, a->n_receipt);
+	*ret_size = a->n_receipt;
+	return 0;
+}
+
+int cw_redeem(struct cw *cw, const uint8_t *receipt, size_t n_receipt, uint32_t action,
+              const uint8_t digest[32], uint64_t *ret_serial) {
+	struct frame_writer w;
+
+	if (action >= cw->n_actions || !receipt || n_receipt == 0 ||
+	    n_receipt > CLIENT_RECEIPT_MAX || !digest)
+		return -EINVAL;
+	frame_start(cw, &w, "redeem");
+	frame_text(&w, "action", cw->actions[action].name);
+	frame_bytes(&w, "digest", digest, 32);
+	frame_bytes(&w, "receipt", receipt, n_receipt);
+	return request_send(cw, &w, PENDING_REDEEM, 0, ret_serial);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is true at the seat, as far as this process knows
+ *
+ * The last good copy of the state page, and over it what the broker could not
+ * publish: that it is gone, and what was declared or ended in this process.
+ */
+
+#include "ui-glue/client/client.h"
+
+#include <errno.h>
+#include <string.h>
+
+void state_refresh(struct cw *cw) {
+	struct policy_state state;
+
+	if (!cw->page || state_page_read(cw->page, &state) < 0)
+		return;
+	cw->last = state;
+	cw->has_last = true;
+}
+
+void state_now(struct cw *cw, struct policy_state *ret_state) {
+	struct policy_state state = { 0 };
+
+	state_refresh(cw);
+	if (cw->has_last)
+		state = cw->last;
+	if (cw->link != LINK_UP || cw->broken)
+		state.lease_until = 0;
+	if (state.emergency != 0 && emergency_is_ended(cw, state.emergency_id)) {
+		state.emergency = 0;
+		memset(state.emergency_id, 0, sizeof(state.emergency_id));
+	}
+	if (cw->local.open) {
+		state.emergency = 1;
+		state.suspended = 1;
+		memcpy(state.emergency_id, cw->local.id, sizeof(state.emergency_id));
+	}
+	*ret_state = state;
+}
+
+bool broker_is_alive(const struct cw *cw, uint64_t now) {
+	return cw->link == LINK_UP && !cw->broken && cw->has_last && now < cw->last.lease_until;
+}
+
+/* The index + 1 in the table of an action of this name and kind; 0: there is none. */
+static uint16_t table_find(const struct policy_table *table, const struct cw_action *action) {
+	for (uint32_t i = 0; i < table->n_actions; ++i) {
+		if (strncmp(table->action_names[i], action->name, POLICY_NAME_SIZE) == 0)
+			return table->actions[i].kind == action->kind ? (uint16_t)(i + 1) : 0;
+	}
+	return 0;
+}
+
+void table_take(struct cw *cw, const struct policy_table *table) {
+	page_unmap_policy(cw->table);
+	cw->table = table;
+	memset(cw->table_index, 0, sizeof(cw->table_index));
+	for (uint32_t i = 0; table && i < cw->n_actions; ++i)
+		cw->table_index[i] = table_find(table, &cw->actions[i]);
+}
+
+void pages_take(struct cw *cw, const struct policy_table *table, const struct state_page *page) {
+	page_unmap_state_read(cw->page);
+	cw->page = page;
+	table_take(cw, table);
+	state_refresh(cw);
+}
+
+/* The decision when the table does not know the action: its compiled kind alone counts. */
+static enum cw_verdict compiled_decide(const struct cw *cw, uint8_t kind,
+                                       const struct policy_state *state, enum cw_reason *reason) {
+	if (kind == CW_KIND_ALWAYS) {
+		*reason = CW_REASON_ALWAYS;
+		return CW_ALLOW;
+	}
+	if (kind == CW_KIND_CARE && state->emergency != 0) {
+		*reason = CW_REASON_EMERGENCY;
+		return CW_ALLOW;
+	}
+	if (cw->table && kind != CW_KIND_CARE)
+		*reason = CW_REASON_UNKNOWN_ACTION;
+	else
+		*reason = cw->has_last ? CW_REASON_BAD_POLICY : CW_REASON_DEGRADED;
+	return kind == CW_KIND_CARE ? CW_BREAK_GLASS : CW_DENY;
+}
+
+enum cw_verdict action_decide(struct cw *cw, uint32_t action, const struct policy_state *state,
+                              uint64_t now, enum cw_reason *ret_reason) {
+	struct policy_state s = *state;
+	uint32_t index;
+
+	if (action >= cw->n_actions) {
+		*ret_reason = CW_REASON_UNKNOWN_ACTION;
+		return CW_DENY;
+	}
+	if (!cw->table || !cw->has_last || cw->table_index[action] == 0)
+		return compiled_decide(cw, cw->actions[action].kind, state, ret_reason);
+	/* A page never carries a confirmation of something sensitive; nor is one believed. */
+	if (cw->actions[action].kind == CW_KIND_SENSITIVE)
+		s.confirmed = 0;
+	index = (uint32_t)cw->table_index[action] - 1;
+	*ret_reason = policy_reason(cw->table, &s, index, now);
+	return policy_decide(cw->table, &s, index, now);
+}
+
+enum cw_verdict cw_check(struct cw *cw, uint32_t action, enum cw_reason *ret_reason) {
+	struct policy_state state;
+	enum cw_reason reason;
+	enum cw_verdict verdict;
+
+	state_now(cw, &state);
+	verdict = action_decide(cw, action, &state, clock_boot_ms(), &reason);
+	if (ret_reason)
+		*ret_reason = reason;
+	return verdict;
+}
+
+uint64_t cw_session(struct cw *cw) {
+	struct policy_state state;
+
+	state_now(cw, &state);
+	return state.session;
+}
+
+/* Of the contexts that may be in force the one that asks for most. */
+static const char *context_strictest(const struct cw *cw, const struct policy_state *state,
+                                     uint64_t now) {
+	uint32_t possible = now < state->signals_until ? state->contexts_now : state->contexts_later;
+	const char *name = "";
+	int most = -1;
+
+	if (!cw->table || cw->table->generation != state->policy_generation)
+		return name;
+	for (uint32_t i = 0; i < cw->table->n_contexts && i < POLICY_CONTEXTS_MAX; ++i) {
+		const struct policy_context *context = &cw->table->contexts[i];
+		int asks = context->care * 8 + context->guarded;
+
+		if (((possible >> i) & 1u) != 0 && asks > most) {
+			most = asks;
+			name = cw->table->context_names[i];
+		}
+	}
+	return name;
+}
+
+/* Records that only this memory holds. */
+static uint8_t unrecorded(const struct cw *cw) {
+	uint64_t n = cw->ring->lost;
+
+	for (uint32_t i = 0; i < LIMIT_RING_RECORDS; ++i)
+		n += cw->ring->slots[i].state == RECORD_WRITTEN;
+	return n > UINT8_MAX ? UINT8_MAX : (uint8_t)n;
+}
+
+static bool state_is_locked(const struct policy_state *state, uint64_t now) {
+	return state->session != 0 && (state->lock_at == 0 || now >= state->lock_at);
+}
+
+int cw_status(struct cw *cw, struct cw_status *ret_status) {
+	uint64_t now = clock_boot_ms();
+	struct policy_state state;
+	struct cw_status s = { .locks_in_ms = -1 };
+
+	if (ret_status->size < sizeof(s))
+		return -EINVAL;
+	state_now(cw, &state);
+	s.size = ret_status->size;
+	s.connected = broker_is_alive(cw, now);
+	s.signed_in = state.session != 0;
+	s.locked = state_is_locked(&state, now);
+	s.suspended = state.suspended != 0;
+	s.emergency = state.emergency != 0;
+	s.still_needed = state.emergency != 0 && (state.flags & STATE_STILL_NEEDED) != 0;
+	s.alarm = (state.flags & STATE_ALARM) != 0;
+	s.not_isolated = (state.flags & STATE_NOT_ISOLATED) != 0;
+	s.assurance = state.assurance;
+	s.unrecorded = unrecorded(cw);
+	s.session = state.session;
+	s.account = state.account;
+	if (state.session != 0 && !s.locked) {
+		uint64_t left = state.lock_at - now;
+
+		s.locks_in_ms = left > INT64_MAX ? INT64_MAX : (int64_t)left;
+	}
+	text_fit(s.context, sizeof(s.context), context_strictest(cw, &state, now));
+	memcpy(ret_status, &s, sizeof(s));
+	return 0;
+}
+
+/* What changes by time alone, in bits. */
+static uint32_t state_phase(const struct cw *cw, const struct policy_state *state, uint64_t now) {
+	return (broker_is_alive(cw, now) ? 1u : 0) | (state_is_locked(state, now) ? 2u : 0) |
+	       (now < state->signals_until ? 4u : 0);
+}
+
+void state_tick(struct cw *cw, uint64_t now) {
+	struct policy_state state;
+	uint32_t phase;
+
+	state_now(cw, &state);
+	phase = state_phase(cw, &state, now);
+	if (phase == cw->told)
+		return;
+	if ((phase & 1u) != (cw->told & 1u))
+		(void)event_push(cw, phase & 1u ? CW_EVENT_CONNECTED : CW_EVENT_DISCONNECTED);
+	(void)event_push(cw, CW_EVENT_STATE);
+	cw->told = phase;
+}
+
+uint64_t state_deadline(const struct cw *cw, uint64_t now) {
+	uint64_t next = UINT64_MAX;
+	struct policy_state state = cw->last;
+	uint64_t times[3];
+
+	/* From the page itself when it can be read: the broker may have renewed its lease. */
+	if (cw->page)
+		(void)state_page_read(cw->page, &state);
+	if (cw->link != LINK_UP)
+		state.lease_until = 0;
+	times[0] = state.lease_until;
+	times[1] = state.session != 0 ? state.lock_at : 0;
+	times[2] = state.signals_until;
+	for (int i = 0; i < 3; ++i) {
+		if (times[i] > now && times[i] < next)
+			next = times[i];
+	}
+	return next;
+}
