@@ -57,6 +57,8 @@ struct attempt_result {
 	uint32_t roles;           /* bits, by the policy in force                   */
 	enum cw_assurance assurance;
 	enum cw_factor factor;
+	uint64_t session;         /* number for seat_open(), as in the entry; 0: none */
+	uint32_t handover_from;   /* account whose session it takes over; 0: none   */
 	struct journal_last last; /* before this sign-in                            */
 	bool was_reset;           /* tell: your password was reset by somebody      */
 	const char *message;      /* message id                                     */
@@ -79,13 +81,22 @@ struct auth {
  * attempt_begin() - a new attempt
  * @seat:  the seat it is for; borrowed
  *
- * Return: 0; -EINVAL (purpose, name too long); -ENOENT (unlock or re-auth, and
- * there is no session); -ENOMEM. An unknown name is no error: it costs the same.
+ * The attempt may be over at once (an approval that no password can lead to).
+ *
+ * Return: 0; -EINVAL (purpose, name too long, action that needs no approval);
+ * -ENOENT (unlock, re-auth, change or approval, and there is no session, or,
+ * but for unlock, it is locked); -EIO (no random number); -ENOMEM. An unknown
+ * name is no error: it costs the same.
  */
 int attempt_begin(struct auth *auth, struct seat *seat, const struct attempt_request *request,
                   const struct moment *now, struct attempt **ret_attempt);
 
-/* Ends it wiped; a cancelled attempt counts nothing. NULL is fine. Return: NULL. */
+/*
+ * Ends it wiped; a cancelled attempt counts nothing. NULL is fine. A job that the
+ * worker has not given back is still in use: free the attempt after that.
+ *
+ * Return: NULL.
+ */
 struct attempt *attempt_free(struct attempt *attempt);
 
 enum attempt_want attempt_want(const struct attempt *attempt);

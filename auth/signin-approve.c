@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Approvals: fresh, shown, confirmed; where it is asked for, by two. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "auth/attempt-try.h"
+#include "auth/row.h"
+
+#define OWN_LEASE_MS 1000u
+
+static const struct policy_action *action_of(const struct attempt *a) {
+	const struct policy_table *t = &a->auth->policy->table;
+
+	/* The policy may have changed since it began. */
+	return a->approval.action < t->n_actions && a->approval.action < POLICY_ACTIONS_MAX
+	               ? &t->actions[a->approval.action]
+	               : NULL;
+}
+
+/* A state in which the person has just given a password. */
+static void as_if_fresh(struct policy_state *state, const struct moment *now) {
+	state->reauth_at = now->boot_ms == 0 ? 1 : now->boot_ms;
+	if (state->reauth_assurance < CW_ASSURANCE_PASSWORD)
+		state->reauth_assurance = CW_ASSURANCE_PASSWORD;
+	if (state->assurance < CW_ASSURANCE_PASSWORD)
+		state->assurance = CW_ASSURANCE_PASSWORD;
+}
+
+enum cw_reason approval_obstacle(const struct attempt *a, const struct moment *now,
+                                 bool *ret_is_fresh) {
+	const struct policy_table *t = &a->auth->policy->table;
+	uint32_t action = a->approval.action;
+	struct policy_state state;
+	enum cw_reason reason;
+
+	seat_state(a->seat, t, now, OWN_LEASE_MS, &state);
+	if (policy_decide(t, &state, action, now->boot_ms) == CW_CONFIRM) {
+		*ret_is_fresh = true;
+		return CW_REASON_NONE;
+	}
+	*ret_is_fresh = false;
+	as_if_fresh(&state, now);
+	if (policy_decide(t, &state, action, now->boot_ms) == CW_CONFIRM)
+		return CW_REASON_NONE;
+	reason = policy_reason(t, &state, action, now->boot_ms);
+	return reason == CW_REASON_NONE ? CW_REASON_ROLE : reason;
+}
+
+enum attempt_event approval_refuse(struct attempt *a, const struct moment *now,
+                                   enum audit_outcome outcome, enum cw_reason reason,
+                                   const char *message) {
+	struct person *second = a->second.is_proved ? &a->second : NULL;
+	struct person *uncount = second ? second : a->first.is_proved ? &a->first : NULL;
+	const struct policy_table *t = &a->auth->policy->table;
+	struct journal_entry entry;
+	int r;
+
+	attempt_entry(a, NULL, now, EVENT_APPROVAL_REFUSED, outcome, &entry);
+	entry.account = a->first.number;
+	entry.target = second ? second->account.number : 0;
+	entry.reason = (uint8_t)reason;
+	entry.action = action_of(a) ? t->action_names[a->approval.action] : NULL;
+	entry.object = a->approval.object[0] != '\0' ? a->approval.object : NULL;
+	entry.detail = message;
+	entry.has_digest = true;
+	memcpy(entry.digest, a->approval.digest, sizeof(entry.digest));
+	r = attempt_record(a, &entry, uncount, now);
+	return r < 0 ? attempt_fail(a, r) : attempt_end(a, message);
+}
+
+/* Proved just now: that is a re-authentication of its own, with its own entry. */
+static int note_reauth(struct attempt *a, const struct moment *now) {
+	struct attempt_result result = { 0 };
+	int r = attempt_commit(a, now);
+
+	if (r < 0)
+		return r;
+	result.success = ATTEMPT_YES;
+	result.purpose = CW_PURPOSE_REAUTH;
+	result.account = a->first.account;
+	result.assurance = CW_ASSURANCE_PASSWORD;
+	result.factor = CW_FACTOR_PASSWORD;
+	seat_reauth(a->seat, &result, now);
+	return 0;
+}
+
+enum attempt_event start_confirm(struct attempt *a, const struct moment *now) {
+	bool is_fresh = false;
+	enum cw_reason reason;
+	int r = 0;
+
+	if (a->first.is_proved)
+		r = note_reauth(a, now);
+	if (r < 0 && r != -ESTALE)
+		return attempt_fail(a, r);
+	if (r == -ESTALE || a->seat->session.number != a->session)
+		return approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_OTHER_SESSION, "stale");
+	reason = approval_obstacle(a, now, &is_fresh);
+	if (reason != CW_REASON_NONE || !is_fresh)
+		return approval_refuse(a, now, OUTCOME_REFUSED,
+		                       reason == CW_REASON_NONE ? CW_REASON_STALE : reason,
+		                       "not-entitled");
+	return attempt_ask(a, now, CW_FIELD_CONFIRM, false, "confirm", a->approval.words);
+}
+
+/* "yes", and nothing else, is yes. */
+static bool is_yes(const struct secret *answer) {
+	return answer->n == 3 && memcmp(answer->bytes, "yes", 3) == 0;
+}
+
+static enum attempt_event refuse_unconfirmed(struct attempt *a, const struct moment *now) {
+	return approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_CONFIRMATION, "not-confirmed");
+}
+
+enum attempt_event take_confirm(struct attempt *a, const struct moment *now) {
+	const struct policy_action *action = action_of(a);
+
+	a->has_answered = true;
+	if (!is_yes(a->answer) || !action)
+		return refuse_unconfirmed(a, now);
+	return action->confirm == CW_CONFIRM_SAME_PERSON ? ATTEMPT_EV_RIGHT : ATTEMPT_EV_SECOND;
+}
+
+enum attempt_event ask_second(struct attempt *a, const struct moment *now) {
+	a->who = &a->second;
+	return attempt_ask(a, now, CW_FIELD_NAME, false, "ask-second-name", NULL);
+}
+
+enum attempt_event take_second(struct attempt *a, const struct moment *now) {
+	person_take_name(a, &a->second);
+	return attempt_ask(a, now, CW_FIELD_PASSWORD, true, "ask-second-password", NULL);
+}
+
+/* Would the second person be let do it alone, but for the confirmation? */
+static enum cw_reason second_obstacle(const struct attempt *a, const struct moment *now) {
+	const struct policy_table *t = &a->auth->policy->table;
+	const struct account *second = &a->second.account;
+	struct policy_state state;
+
+	seat_state(a->seat, t, now, OWN_LEASE_MS, &state);
+	state.account = second->number;
+	state.roles = seat_role_bits(t, second->roles, second->n_roles);
+	state.assurance = CW_ASSURANCE_PASSWORD;
+	state.reauth_assurance = CW_ASSURANCE_PASSWORD;
+	state.reauth_at = now->boot_ms == 0 ? 1 : now->boot_ms;
+	if (policy_decide(t, &state, a->approval.action, now->boot_ms) == CW_CONFIRM)
+		return CW_REASON_NONE;
+	return policy_reason(t, &state, a->approval.action, now->boot_ms);
+}
+
+enum attempt_event judge_second(struct attempt *a, const struct moment *now) {
+	enum attempt_event event = person_prove(a, now);
+	enum cw_reason reason;
+
+	if (event != ATTEMPT_EV_RIGHT)
+		return event;
+	if (person_must_change(a, &a->second, now))
+		return approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_ASSURANCE,
+		                       "second-must-change");
+	if (a->second.account.number == a->first.number)
+		return approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_CONFIRMATION,
+		                       "same-person");
+	if (approval_pair(a->auth->store, a->first.number, a->second.account.number) < 0)
+		return approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_CONFIRMATION, "paired");
+	reason = second_obstacle(a, now);
+	if (reason != CW_REASON_NONE)
+		return approval_refuse(a, now, OUTCOME_REFUSED, reason, "not-entitled");
+	return ATTEMPT_EV_RIGHT;
+}
+
+enum attempt_event ask_second_confirm(struct attempt *a, const struct moment *now) {
+	return attempt_ask(a, now, CW_FIELD_CONFIRM, false, "confirm-second", a->approval.words);
+}
+
+enum attempt_event take_second_confirm(struct attempt *a, const struct moment *now) {
+	return is_yes(a->answer) ? ATTEMPT_EV_RIGHT : refuse_unconfirmed(a, now);
+}
+
+/*
+ * Giving
+ */
+
+/* Is the second person, some prompts later, still the one who was proved? */
+static int second_again(struct attempt *a, const struct moment *now) {
+	int r;
+
+	if (a->who != &a->second)
+		return 0;
+	if (!a->second.is_proved)
+		return -EPERM;
+	r = person_again(a, &a->second);
+	if (r < 0)
+		return r == -ESTALE ? -EPERM : r;
+	if (person_trouble(a, &a->second, now) || second_obstacle(a, now) != CW_REASON_NONE)
+		return -EPERM;
+	return lockout_clear(a->auth->store, &a->second.key);
+}
+
+static int give_rows(struct attempt *a, const struct moment *now) {
+	cleanup_(transaction_endp) struct store *transaction = NULL;
+	uint32_t second = a->who == &a->second ? a->second.account.number : 0;
+	struct store *store = a->auth->store;
+	int r;
+
+	if (a->seat->session.number != a->session)
+		return -EPERM;
+	r = store_begin(store);
+	if (r < 0)
+		return r;
+	transaction = store;
+	r = second_again(a, now);
+	if (r == 0)
+		r = approval_give(store, a->auth->policy, a->seat, &a->actor, &a->approval,
+		                  a->nonce, second, CW_ASSURANCE_PASSWORD, now, a->result.receipt,
+		                  &a->result.n_receipt);
+	if (r < 0)
+		return r;
+	transaction = NULL; /* a commit that fails rolls back by itself */
+	return store_commit(store);
+}
+
+enum attempt_event give(struct attempt *a, const struct moment *now) {
+	int r = give_rows(a, now);
+
+	if (r < 0)
+		a->result = (struct attempt_result){ 0 };
+	if (r == -EPERM)
+		return approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_OTHER_SESSION, "stale");
+	if (r < 0)
+		return attempt_fail(a, r);
+	a->second.is_counted = false;
+	a->result.message = "approved";
+	a->result.success = ATTEMPT_YES;
+	return ATTEMPT_EV_NONE;
+}
