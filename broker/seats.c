@@ -125,7 +125,10 @@ int seats_save(int state_fd, const struct seats *seats) {
 
 /* ---- the child that parses --------------------------------------------------------- */
 
-/* What the child does. The answer goes out before anything is written to the disk. */
+/*
+ * What the child does: find, or, if find is NULL, look for what was saved only.
+ * The answer goes out before anything is written to the disk.
+ */
 struct question {
 	int (*find)(const char *config_path, uint32_t gid, struct seats *ret_seats);
 	const char *config_path;
@@ -148,7 +151,8 @@ static int child(const struct question *q, int out) {
 	if (sandbox_drop(q->uid, q->gid) < 0)
 		return 1;
 	known = seats_load(q->state_fd, &last) == 0;
-	if (q->find(q->config_path, q->gid, &seats) == 0 && answer(out, &seats, SEATS_DEVICE)) {
+	if (q->find && q->find(q->config_path, q->gid, &seats) == 0 &&
+	    answer(out, &seats, SEATS_DEVICE)) {
 		/* Not saved is not fatal: the file serves another day only. */
 		if (!known || memcmp(&last, &seats, sizeof(seats)) != 0)
 			(void)seats_save(q->state_fd, &seats);
@@ -191,26 +195,39 @@ static void reap(pid_t pid, bool answered) {
 	(void)waitpid(pid, NULL, WNOHANG);
 }
 
-void seats_ask(int (*find)(const char *config_path, uint32_t gid, struct seats *ret_seats),
-               const char *config_path, int state_fd, uint32_t uid, uint32_t gid,
-               uint32_t timeout_ms, struct seats *ret_seats) {
-	const struct question q = {find, config_path, state_fd, uid, gid};
+/* Return: true with an answer of a child. */
+static bool ask(const struct question *q, uint32_t timeout_ms, struct seats *ret_seats) {
 	cleanup_(close_fdp) int in = -1;
 	cleanup_(close_fdp) int out = -1;
+	bool answered;
 	int ends[2];
 	pid_t pid;
 
-	seats_default(gid, ret_seats);
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return;
+		return false;
 	in = ends[0];
 	out = ends[1];
 	pid = fork();
 	if (pid < 0)
-		return;
+		return false;
 	if (pid == 0)
-		_exit(child(&q, out));
+		_exit(child(q, out));
 	(void)close(out);
 	out = -1;
-	reap(pid, read_answer(in, timeout_ms, ret_seats));
+	answered = read_answer(in, timeout_ms, ret_seats);
+	reap(pid, answered);
+	return answered;
+}
+
+void seats_ask(int (*find)(const char *config_path, uint32_t gid, struct seats *ret_seats),
+               const char *config_path, int state_fd, uint32_t uid, uint32_t gid,
+               uint32_t timeout_ms, struct seats *ret_seats) {
+	struct question q = {find, config_path, state_fd, uid, gid};
+
+	seats_default(gid, ret_seats);
+	if (ask(&q, timeout_ms, ret_seats))
+		return;
+	/* The parser crashed, hung or had nothing to say. */
+	q.find = NULL;
+	(void)ask(&q, timeout_ms, ret_seats);
 }

@@ -66,7 +66,8 @@ int seats_save(int state_fd, const struct seats *seats);
  * @timeout_ms:  after this the child is killed
  * @uid, @gid: what the child runs as when the caller is root
  *
- * The child saves what @find found, or falls back on what was saved.
+ * The child saves what @find found, or falls back on what was saved; so does a
+ * second child when the first one crashes or hangs.
  *
  * Return: nothing; *@ret_seats is valid in every case.
  */
