@@ -6,12 +6,12 @@
 
 #include "audit/store-internal.h"
 
-#define CHAIN_ENTRY_TAG "careward entry 1"
+#define CHAIN_ENTRY_TAG   "careward entry 1"
 #define CHAIN_GENESIS_TAG "careward genesis 1"
-#define CHAIN_EPOCH_TAG "careward epoch 1"
+#define CHAIN_EPOCH_TAG   "careward epoch 1"
 
 /* Bytes that are signed at the end of an epoch. */
-#define EPOCH_SIGNED 160u
+#define EPOCH_SIGNED    160u
 #define EPOCH_SIGNATURE 64u
 
 struct epoch {
@@ -25,13 +25,13 @@ struct epoch {
 /* Each returns 0 or -EIO. */
 int chain_genesis(struct store *store, uint8_t ret_hash[STORE_HASH]);
 int chain_next(struct store *store, uint64_t seq, const uint8_t previous[STORE_HASH],
-               const uint8_t *body, size_t n_body, uint8_t ret_hash[STORE_HASH]);
+	       const uint8_t *body, size_t n_body, uint8_t ret_hash[STORE_HASH]);
 int chain_text(struct store *store, const uint8_t salt[16], const uint8_t *text, size_t n,
-               uint8_t ret_hash[STORE_HASH]);
+	       uint8_t ret_hash[STORE_HASH]);
 
 /* What is signed. */
 void epoch_spell(const struct epoch *epoch, const uint8_t device_id[16],
-                 uint8_t ret_bytes[EPOCH_SIGNED]);
+		 uint8_t ret_bytes[EPOCH_SIGNED]);
 /* Return: 0; -EKEYREJECTED (the signature is not good); -EIO. */
 int epoch_verify(const struct epoch *epoch, const uint8_t device_id[16]);
 /* The epoch in a row of "SELECT number, first, last, head, wall, public_key,

@@ -37,22 +37,22 @@ static const struct {
 	uint16_t least;
 	uint16_t most;
 } lengths[TAG_N] = {
-	[TAG_TARGET] = { 4, 4 },
-	[TAG_PEER_UID] = { 4, 4 },
-	[TAG_SESSION] = { 8, 8 },
-	[TAG_EMERGENCY] = { 16, 16 },
-	[TAG_CLAIM] = { 32, 32 },
-	[TAG_DIGEST] = { 32, 32 },
-	[TAG_ACTION] = { 1, LIMIT_NAME - 1 },
-	[TAG_CONTEXT] = { 1, LIMIT_NAME - 1 },
-	[TAG_OBJECT] = { 1, LIMIT_OBJECT - 1 },
-	[TAG_DETAIL] = { 1, LIMIT_TEXT - 1 },
-	[TAG_NAME_HASH] = { 32, 32 },
-	[TAG_TEXT_HASH] = { 32, 32 },
+	[TAG_TARGET] = {4,   4               },
+	[TAG_PEER_UID] = { 4,  4               },
+	[TAG_SESSION] = { 8,  8               },
+	[TAG_EMERGENCY] = { 16, 16              },
+	[TAG_CLAIM] = { 32, 32              },
+	[TAG_DIGEST] = { 32, 32              },
+	[TAG_ACTION] = { 1,  LIMIT_NAME - 1  },
+	[TAG_CONTEXT] = { 1,  LIMIT_NAME - 1  },
+	[TAG_OBJECT] = { 1,  LIMIT_OBJECT - 1},
+	[TAG_DETAIL] = { 1,  LIMIT_TEXT - 1  },
+	[TAG_NAME_HASH] = { 32, 32              },
+	[TAG_TEXT_HASH] = { 32, 32              },
 };
 _Static_assert(ENTRY_HEAD + 12 * FIELD_HEAD + 4 + 4 + 8 + 16 + 32 + 32 + 63 + 63 + 127 + 511 + 64 <=
-                       ENTRY_BODY_MAX,
-               "the longest entry fits");
+		       ENTRY_BODY_MAX,
+	       "the longest entry fits");
 
 bool entry_text_is_good(const uint8_t *p, size_t n, size_t limit, bool multiline) {
 	size_t i = 0;
@@ -63,7 +63,8 @@ bool entry_text_is_good(const uint8_t *p, size_t n, size_t limit, bool multiline
 		utf8proc_int32_t c = p[i];
 
 		if (c >= 0x80) {
-			utf8proc_ssize_t step = utf8proc_iterate(p + i, (utf8proc_ssize_t)(n - i), &c);
+			utf8proc_ssize_t step =
+				utf8proc_iterate(p + i, (utf8proc_ssize_t)(n - i), &c);
 
 			if (step <= 0)
 				return false;
@@ -142,8 +143,7 @@ static void put_head(uint8_t *p, const struct journal_entry *entry) {
 }
 
 int entry_build(const struct journal_entry *entry, const uint8_t *name_hash,
-                const uint8_t *text_hash, uint8_t ret_body[static ENTRY_BODY_MAX],
-                size_t *ret_n) {
+		const uint8_t *text_hash, uint8_t ret_body[static ENTRY_BODY_MAX], size_t *ret_n) {
 	struct builder b = { .p = ret_body, .n = ENTRY_HEAD };
 
 	if (entry->event == EVENT_NONE || (unsigned)entry->event > UINT16_MAX ||
@@ -287,7 +287,7 @@ static const char *terminated(const uint8_t *p, size_t n, char *room) {
 }
 
 void entry_from_view(const struct entry_view *view, struct entry_strings *strings,
-                     struct journal_entry *ret_entry) {
+		     struct journal_entry *ret_entry) {
 	*ret_entry = view->fixed;
 	ret_entry->action = terminated(view->action.p, view->action.n, strings->action);
 	ret_entry->context = terminated(view->context.p, view->context.n, strings->context);

@@ -16,10 +16,10 @@
 
 #include "audit/journal.h"
 
-#define ENTRY_VERSION 1u
-#define ENTRY_HEAD 46u      /* bytes before the first field      */
-#define ENTRY_BODY_MAX 1024u /* no entry is longer               */
-#define ENTRY_OUTCOME_AT 4u /* offset of the outcome in the head */
+#define ENTRY_VERSION    1u
+#define ENTRY_HEAD       46u   /* bytes before the first field      */
+#define ENTRY_BODY_MAX   1024u /* no entry is longer               */
+#define ENTRY_OUTCOME_AT 4u    /* offset of the outcome in the head */
 
 enum entry_tag {
 	TAG_TARGET = 1,
@@ -48,7 +48,7 @@ enum entry_text {
 struct entry_view {
 	struct journal_entry fixed; /* all but the six strings and seq           */
 	struct {
-		const uint8_t *p;   /* NULL: absent; not terminated              */
+		const uint8_t *p; /* NULL: absent; not terminated              */
 		size_t n;
 	} action, context, object, detail;
 	const uint8_t *text_hash[TEXT_N]; /* by enum entry_text; NULL: absent    */
@@ -72,8 +72,7 @@ struct entry_strings {
  * characters; event 0 or above 65535; clock trust unknown).
  */
 int entry_build(const struct journal_entry *entry, const uint8_t *name_hash,
-                const uint8_t *text_hash, uint8_t ret_body[static ENTRY_BODY_MAX],
-                size_t *ret_n);
+		const uint8_t *text_hash, uint8_t ret_body[static ENTRY_BODY_MAX], size_t *ret_n);
 
 /*
  * entry_parse() - read a body, strictly
@@ -90,7 +89,7 @@ int entry_parse(const uint8_t *body, size_t n, struct entry_view *ret_view);
  * seq, name and text are left 0 and NULL.
  */
 void entry_from_view(const struct entry_view *view, struct entry_strings *strings,
-                     struct journal_entry *ret_entry);
+		     struct journal_entry *ret_entry);
 
 /* True for 1 to @limit - 1 bytes of UTF-8; @multiline allows new lines and tabs. */
 bool entry_text_is_good(const uint8_t *p, size_t n, size_t limit, bool multiline);

@@ -16,17 +16,20 @@
 
 int chain_genesis(struct store *store, uint8_t ret_hash[STORE_HASH]) {
 	const struct piece pieces[] = {
-		{ CHAIN_GENESIS_TAG, sizeof(CHAIN_GENESIS_TAG) - 1 },
-		{ store->device_id, sizeof(store->device_id) },
+		{CHAIN_GENESIS_TAG, sizeof(CHAIN_GENESIS_TAG) - 1},
+		{ store->device_id, sizeof(store->device_id)     },
 	};
 
 	return store_sha256(store, pieces, ARRAY_SIZE(pieces), ret_hash);
 }
 
 int chain_next(struct store *store, uint64_t seq, const uint8_t previous[STORE_HASH],
-               const uint8_t *body, size_t n_body, uint8_t ret_hash[STORE_HASH]) {
+	       const uint8_t *body, size_t n_body, uint8_t ret_hash[STORE_HASH]) {
 	uint8_t head[16 + 8 + STORE_HASH];
-	const struct piece pieces[] = { { head, sizeof(head) }, { body, n_body } };
+	const struct piece pieces[] = {
+		{head,  sizeof(head)},
+                { body, n_body      }
+	};
 
 	_Static_assert(sizeof(CHAIN_ENTRY_TAG) - 1 == 16, "length of the tag");
 	memcpy(head, CHAIN_ENTRY_TAG, 16);
@@ -36,8 +39,11 @@ int chain_next(struct store *store, uint64_t seq, const uint8_t previous[STORE_H
 }
 
 int chain_text(struct store *store, const uint8_t salt[16], const uint8_t *text, size_t n,
-               uint8_t ret_hash[STORE_HASH]) {
-	const struct piece pieces[] = { { salt, SALT }, { text, n } };
+	       uint8_t ret_hash[STORE_HASH]) {
+	const struct piece pieces[] = {
+		{salt,  SALT},
+                { text, n   }
+	};
 
 	return store_sha256(store, pieces, ARRAY_SIZE(pieces), ret_hash);
 }
@@ -56,7 +62,7 @@ static int attach_last_entry(struct store *store, struct journal_state *state) {
 	} else if (rc != SQLITE_ROW) {
 		r = store_errno(rc);
 	} else if (sqlite3_column_bytes(stmt, 1) != (int)STORE_HASH ||
-	           sqlite3_column_int64(stmt, 0) <= 0) {
+		   sqlite3_column_int64(stmt, 0) <= 0) {
 		r = -EBADMSG;
 	} else {
 		state->seq = (uint64_t)sqlite3_column_int64(stmt, 0);
@@ -73,9 +79,9 @@ static int attach_last_epoch(struct store *store, struct journal_state *state) {
 	int rc, r;
 
 	r = store_prepare(store,
-	                  "SELECT number, first, last, head, wall, public_key, next_key, signature "
-	                  "FROM epochs ORDER BY number DESC LIMIT 1",
-	                  &stmt);
+			  "SELECT number, first, last, head, wall, public_key, next_key, signature "
+			  "FROM epochs ORDER BY number DESC LIMIT 1",
+			  &stmt);
 	if (r < 0)
 		return r;
 	rc = sqlite3_step(stmt);
@@ -131,11 +137,13 @@ static int entry_check(const struct journal_entry *e) {
 	    (unsigned)e->outcome >= OUTCOME_N || e->assurance >= CW_N_ASSURANCES ||
 	    e->factor >= CW_N_FACTORS || e->reason >= CW_N_REASONS || e->seat > LIMIT_SEATS)
 		return -EINVAL;
-	if (has_string(e->name) && !entry_text_is_good((const uint8_t *)e->name,
-	                                               strnlen(e->name, LIMIT_NAME), LIMIT_NAME, true))
+	if (has_string(e->name) &&
+	    !entry_text_is_good((const uint8_t *)e->name, strnlen(e->name, LIMIT_NAME), LIMIT_NAME,
+				true))
 		return -EINVAL;
-	if (has_string(e->text) && !entry_text_is_good((const uint8_t *)e->text,
-	                                               strnlen(e->text, LIMIT_TEXT), LIMIT_TEXT, true))
+	if (has_string(e->text) &&
+	    !entry_text_is_good((const uint8_t *)e->text, strnlen(e->text, LIMIT_TEXT), LIMIT_TEXT,
+				true))
 		return -EINVAL;
 	return 0;
 }
@@ -157,7 +165,7 @@ static int free_text_make(struct store *store, const char *s, struct free_text *
 }
 
 static int free_text_write(struct store *store, uint64_t seq, enum entry_text what,
-                           const struct free_text *text) {
+			   const struct free_text *text) {
 	uint8_t sealed[LIMIT_TEXT + STORE_SEAL_OVERHEAD];
 	size_t n = sizeof(sealed);
 	sqlite3_stmt *stmt = NULL;
@@ -166,11 +174,12 @@ static int free_text_write(struct store *store, uint64_t seq, enum entry_text wh
 	if (!text->s)
 		return 0;
 	r = store_seal(store, "texts", (int64_t)seq, (uint64_t)what, (const uint8_t *)text->s,
-	               strlen(text->s), sealed, &n);
+		       strlen(text->s), sealed, &n);
 	if (r == 0)
-		r = store_prepare(store,
-		                  "INSERT INTO texts (seq, what, salt, sealed) VALUES (?1, ?2, ?3, ?4)",
-		                  &stmt);
+		r = store_prepare(
+			store,
+			"INSERT INTO texts (seq, what, salt, sealed) VALUES (?1, ?2, ?3, ?4)",
+			&stmt);
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(stmt, 1, (int64_t)seq);
@@ -186,14 +195,14 @@ static int free_text_write(struct store *store, uint64_t seq, enum entry_text wh
 }
 
 static int row_write(struct store *store, uint64_t seq, const struct journal_entry *entry,
-                     const uint8_t *body, size_t n_body, const uint8_t hash[STORE_HASH]) {
+		     const uint8_t *body, size_t n_body, const uint8_t hash[STORE_HASH]) {
 	sqlite3_stmt *stmt = NULL;
 	int rc, r;
 
 	r = store_prepare(store,
-	                  "INSERT INTO journal (seq, account, target, event, body, hash) "
-	                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-	                  &stmt);
+			  "INSERT INTO journal (seq, account, target, event, body, hash) "
+			  "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+			  &stmt);
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(stmt, 1, (int64_t)seq);
@@ -222,8 +231,8 @@ static void note_open(struct journal_state *state, const struct journal_entry *e
 }
 
 /* Inside a transaction. */
-static int append(struct store *store, struct journal_entry *entry,
-                  const struct free_text texts[TEXT_N], const uint8_t *body, size_t n_body) {
+static int append(struct store *store, const struct journal_entry *entry,
+		  const struct free_text texts[TEXT_N], const uint8_t *body, size_t n_body) {
 	struct journal_state *state = &store->state;
 	uint8_t hash[STORE_HASH];
 	uint64_t seq = state->seq + 1;
@@ -250,32 +259,42 @@ static int write_errno(int r) {
 	return r == 0 || r == -EBUSY || r == -ENOSPC || r == -EROFS ? r : -EIO;
 }
 
+/* Who changes himself is the one that is changed: found through one index. */
+static struct journal_entry with_target(const struct journal_entry *entry) {
+	struct journal_entry e = *entry;
+
+	if (e.target == 0 &&
+	    ((e.event >= 300 && e.event <= 399) || e.event == EVENT_PASSWORD_CHANGED))
+		e.target = e.account;
+	return e;
+}
+
 int journal_append(struct store *store, struct journal_entry *entry) {
+	const struct journal_entry e = with_target(entry);
 	struct free_text texts[TEXT_N] = { 0 };
 	uint8_t body[ENTRY_BODY_MAX];
 	size_t n_body = 0;
-	int r = entry_check(entry);
+	uint64_t seq;
+	int r = entry_check(&e);
 
 	if (r == 0)
-		r = free_text_make(store, entry->name, &texts[TEXT_NAME]);
+		r = free_text_make(store, e.name, &texts[TEXT_NAME]);
 	if (r == 0)
-		r = free_text_make(store, entry->text, &texts[TEXT_TEXT]);
+		r = free_text_make(store, e.text, &texts[TEXT_TEXT]);
 	if (r == 0)
-		r = entry_build(entry, texts[TEXT_NAME].s ? texts[TEXT_NAME].hash : NULL,
-		                texts[TEXT_TEXT].s ? texts[TEXT_TEXT].hash : NULL, body, &n_body);
+		r = entry_build(&e, texts[TEXT_NAME].s ? texts[TEXT_NAME].hash : NULL,
+				texts[TEXT_TEXT].s ? texts[TEXT_TEXT].hash : NULL, body, &n_body);
 	if (r < 0)
 		return r;
 	r = store_begin(store);
 	if (r < 0)
 		return r;
-	r = append(store, entry, texts, body, n_body);
+	r = append(store, &e, texts, body, n_body);
 	if (r < 0) {
 		store_rollback(store);
 		return write_errno(r);
 	}
-	/* Read before the commit: a nested one is not the last word. */
-	uint64_t seq = store->state.seq;
-
+	seq = store->state.seq;
 	r = store_commit(store);
 	if (r == 0)
 		entry->seq = seq;
@@ -302,8 +321,9 @@ int journal_erase_texts(struct store *store, uint64_t seq) {
 
 	if (r < 0)
 		return r;
-	r = store_prepare(store, "UPDATE texts SET sealed = x'' WHERE seq = ?1 AND length(sealed) > 0",
-	                  &stmt);
+	r = store_prepare(store,
+			  "UPDATE texts SET sealed = x'' WHERE seq = ?1 AND length(sealed) > 0",
+			  &stmt);
 	if (r == 0) {
 		(void)sqlite3_bind_int64(stmt, 1, (int64_t)seq);
 		r = store_errno(sqlite3_step(stmt));

@@ -69,7 +69,9 @@ struct journal_entry {
  *
  * Opens a transaction of its own when there is none. The first entry of a
  * journal makes the key of the first epoch, and its public half (the anchor)
- * becomes durable with the entry. An empty string is the same as none. @entry's
+ * becomes durable with the entry. An empty string is the same as none. An entry
+ * of 3xx, or a changed password, without a target is about its account, and is
+ * written with that as the target. @entry's
  * seq holds as soon as the transaction does.
  *
  * Return: 0; -EINVAL (a field out of range, a string too long, invalid UTF-8);
@@ -139,9 +141,11 @@ struct journal_filter {
  *         return value other than 0 ends the query and is returned
  *
  * Looks at a bounded number of rows, so that no read lasts long; continue with
- * filter->before = *@ret_next while that is not 0.
+ * filter->before = *@ret_next while that is not 0. @each must not query the
+ * same store. An erased text is NULL.
  *
- * Return: 0; -EBADMSG (an entry cannot be parsed); -EIO.
+ * Return: 0; -EBADMSG (an entry cannot be parsed, a text cannot be opened);
+ * -EIO.
  */
 int journal_query(struct store *store, const struct journal_filter *filter, uint32_t n,
                   int (*each)(const struct journal_entry *entry, void *userdata), void *userdata,
@@ -156,11 +160,19 @@ struct journal_last {
 	uint32_t failures_since;
 	int64_t failure_wall_ms; /* of the newest failure; 0: none                     */
 };
+/*
+ * journal_last_sign_in() - what a person is told at sign-in
+ *
+ * Every SIGN_IN of the account whose outcome is not OK is a failure. Looks at
+ * the newest 8000 entries of the account: what is further back does not count.
+ *
+ * Return: 0; -EBADMSG (an entry cannot be parsed); -EIO.
+ */
 int journal_last_sign_in(struct store *store, uint32_t account, struct journal_last *ret_last);
 
 /*
- * Newest row hash that the journal has for an account (3xx events and password
- * changes). Return: 0; -ENOENT; -EIO.
+ * Newest row hash that the journal has for an account (as the target of 3xx
+ * events and password changes). Return: 0; -ENOENT; -EBADMSG; -EIO.
  */
 int journal_account_digest(struct store *store, uint32_t account, uint8_t ret_digest[32]);
 
@@ -189,7 +201,7 @@ struct verify_options {
 	struct journal_head head; /* a head seen earlier: alert, receipt, export         */
 	bool has_anchor;
 	uint8_t anchor[32];       /* first epoch's public key, as printed by init        */
-	bool quick;               /* since the last verified epoch only                  */
+	bool quick;               /* the newest sealed epoch and what is open, no indexes */
 };
 
 struct verify_report {

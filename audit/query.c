@@ -9,18 +9,18 @@
 #include "audit/store-internal.h"
 #include "common/cleanup.h"
 
-#define QUERY_ROWS 4000u    /* rows that one call looks at             */
-#define SIGN_IN_ROWS 20000u /* entries of one account that are looked at */
+#define QUERY_ROWS   4000u /* rows that one call looks at               */
+#define SIGN_IN_ROWS 8000u /* entries of one account that are looked at */
 
 #define IN_RANGE " AND seq < ?1 AND seq > ?2 ORDER BY seq DESC"
 
 static const char scan_all[] = "SELECT seq, body FROM journal WHERE 1" IN_RANGE;
 static const char scan_account[] = "SELECT seq, body FROM journal INDEXED BY journal_account "
-                                   "WHERE account = ?3 AND account > 0" IN_RANGE;
+				   "WHERE account = ?3 AND account > 0" IN_RANGE;
 static const char scan_target[] = "SELECT seq, body FROM journal INDEXED BY journal_target "
-                                  "WHERE target = ?3 AND target > 0" IN_RANGE;
+				  "WHERE target = ?3 AND target > 0" IN_RANGE;
 static const char scan_event[] = "SELECT seq, body FROM journal INDEXED BY journal_emergency "
-                                 "WHERE event = ?3 AND event BETWEEN 400 AND 499" IN_RANGE;
+				 "WHERE event = ?3 AND event BETWEEN 400 AND 499" IN_RANGE;
 
 /* Rows of one statement, in descending order. */
 struct stream {
@@ -49,10 +49,10 @@ static int stream_step(struct stream *stream) {
 }
 
 static int merge_add(struct store *store, struct merge *merge, const char *sql,
-                     const struct journal_filter *filter, uint32_t key) {
+		     const struct journal_filter *filter, uint32_t key) {
 	struct stream *stream = &merge->streams[merge->n];
-	uint64_t before = filter->before == 0 || filter->before > INT64_MAX ? INT64_MAX :
-	                                                                      filter->before;
+	uint64_t before =
+		filter->before == 0 || filter->before > INT64_MAX ? INT64_MAX : filter->before;
 	uint64_t after = filter->after > INT64_MAX ? INT64_MAX : filter->after;
 	int r = store_prepare(store, sql, &stream->stmt);
 
@@ -68,7 +68,7 @@ static int merge_add(struct store *store, struct merge *merge, const char *sql,
 
 /* The statements that find all rows of the filter, and few others. */
 static int merge_plan(struct store *store, struct merge *merge,
-                      const struct journal_filter *filter) {
+		      const struct journal_filter *filter) {
 	int r;
 
 	if (filter->account > 0) {
@@ -116,7 +116,7 @@ static bool matches(const struct journal_filter *f, const struct journal_entry *
 
 /* Unseals one text into @room. *@ret_text is NULL when it has been erased. */
 static int text_read(struct store *store, uint64_t seq, enum entry_text what,
-                     char room[static LIMIT_TEXT], const char **ret_text) {
+		     char room[static LIMIT_TEXT], const char **ret_text) {
 	size_t n = LIMIT_TEXT - 1;
 	sqlite3_stmt *stmt = NULL;
 	const char *text = NULL;
@@ -132,8 +132,8 @@ static int text_read(struct store *store, uint64_t seq, enum entry_text what,
 		r = rc == SQLITE_DONE ? -EBADMSG : store_errno(rc);
 	} else if (sqlite3_column_bytes(stmt, 0) > 0) {
 		r = store_unseal(store, "texts", (int64_t)seq, (uint64_t)what,
-		                 sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0),
-		                 (uint8_t *)room, &n);
+				 sqlite3_column_blob(stmt, 0),
+				 (size_t)sqlite3_column_bytes(stmt, 0), (uint8_t *)room, &n);
 		if (r == 0) {
 			room[n] = '\0';
 			text = room;
@@ -153,8 +153,8 @@ struct shown {
 };
 
 static int show(struct store *store, const struct journal_filter *filter,
-                const struct entry_view *view, uint64_t seq,
-                int (*each)(const struct journal_entry *entry, void *userdata), void *userdata) {
+		const struct entry_view *view, uint64_t seq,
+		int (*each)(const struct journal_entry *entry, void *userdata), void *userdata) {
 	struct journal_entry entry;
 	struct shown shown;
 	int r = 0;
@@ -180,8 +180,8 @@ static int parse_column(sqlite3_stmt *stmt, int column, struct entry_view *ret_v
 }
 
 int journal_query(struct store *store, const struct journal_filter *filter, uint32_t n,
-                  int (*each)(const struct journal_entry *entry, void *userdata), void *userdata,
-                  uint64_t *ret_next) {
+		  int (*each)(const struct journal_entry *entry, void *userdata), void *userdata,
+		  uint64_t *ret_next) {
 	cleanup_(merge_done) struct merge merge = { 0 };
 	struct stream *stream = NULL;
 	uint32_t shown = 0, looked_at = 0;
@@ -239,9 +239,9 @@ int journal_last_sign_in(struct store *store, uint32_t account, struct journal_l
 	int rc = SQLITE_DONE, r;
 
 	r = store_prepare(store,
-	                  "SELECT event, body FROM journal INDEXED BY journal_account "
-	                  "WHERE account = ?1 AND account > 0 ORDER BY seq DESC",
-	                  &stmt);
+			  "SELECT event, body FROM journal INDEXED BY journal_account "
+			  "WHERE account = ?1 AND account > 0 ORDER BY seq DESC",
+			  &stmt);
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(stmt, 1, account);
@@ -261,51 +261,27 @@ int journal_last_sign_in(struct store *store, uint32_t account, struct journal_l
 	return 0;
 }
 
-/* Newest digest that a statement finds. Return: 0 (*@seq is its number); -ENOENT; -errno. */
-static int find_digest(struct store *store, const char *sql, uint32_t account, uint64_t *seq,
-                       uint8_t digest[32]) {
+int journal_account_digest(struct store *store, uint32_t account, uint8_t ret_digest[32]) {
 	cleanup_(reset_stmtp) sqlite3_stmt *stmt = NULL;
 	int rc, r;
 
-	r = store_prepare(store, sql, &stmt);
+	r = store_prepare(
+		store,
+		"SELECT body FROM journal INDEXED BY journal_target WHERE target = ?1 AND "
+		"target > 0 AND (event BETWEEN 300 AND 399 OR event = 108) ORDER BY seq DESC",
+		&stmt);
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(stmt, 1, account);
-	(void)sqlite3_bind_int64(stmt, 2, (int64_t)*seq);
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct entry_view view;
 
-		if (parse_column(stmt, 1, &view) < 0)
+		if (parse_column(stmt, 0, &view) < 0)
 			return -EBADMSG;
 		if (!view.fixed.has_digest)
 			continue;
-		*seq = (uint64_t)sqlite3_column_int64(stmt, 0);
-		memcpy(digest, view.fixed.digest, 32);
+		memcpy(ret_digest, view.fixed.digest, 32);
 		return 0;
 	}
 	return rc == SQLITE_DONE ? -ENOENT : store_errno(rc);
-}
-
-#define ABOUT_ROWS " AND seq > ?2 AND (event BETWEEN 300 AND 399 OR event = 108) ORDER BY seq DESC"
-
-int journal_account_digest(struct store *store, uint32_t account, uint8_t ret_digest[32]) {
-	static const char as_target[] = "SELECT seq, body FROM journal INDEXED BY journal_target "
-	                                "WHERE target = ?1 AND target > 0" ABOUT_ROWS;
-	static const char as_account[] = "SELECT seq, body FROM journal INDEXED BY journal_account "
-	                                 "WHERE account = ?1 AND account > 0 AND target = 0" ABOUT_ROWS;
-	uint8_t digest[32];
-	uint64_t seq = 0;
-	int found, r;
-
-	found = find_digest(store, as_target, account, &seq, digest);
-	if (found < 0 && found != -ENOENT)
-		return found;
-	/* Only what is newer still: the one row that stands in the other index. */
-	r = find_digest(store, as_account, account, &seq, digest);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	if (found < 0 && r < 0)
-		return -ENOENT;
-	memcpy(ret_digest, digest, sizeof(digest));
-	return 0;
 }

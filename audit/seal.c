@@ -24,7 +24,7 @@ DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free)
 DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free)
 
 void epoch_spell(const struct epoch *epoch, const uint8_t device_id[16],
-                 uint8_t ret_bytes[EPOCH_SIGNED]) {
+		 uint8_t ret_bytes[EPOCH_SIGNED]) {
 	uint8_t *p = ret_bytes;
 
 	_Static_assert(sizeof(CHAIN_EPOCH_TAG) - 1 == 16, "length of the tag");
@@ -52,9 +52,9 @@ int epoch_verify(const struct epoch *epoch, const uint8_t device_id[16]) {
 	if (EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) != 1)
 		return -EIO;
 	epoch_spell(epoch, device_id, bytes);
-	return EVP_DigestVerify(ctx, epoch->signature, EPOCH_SIGNATURE, bytes, sizeof(bytes)) == 1 ?
-	               0 :
-	               -EKEYREJECTED;
+	return EVP_DigestVerify(ctx, epoch->signature, EPOCH_SIGNATURE, bytes, sizeof(bytes)) == 1
+		       ? 0
+		       : -EKEYREJECTED;
 }
 
 static int read_blob(sqlite3_stmt *stmt, int column, uint8_t *p, size_t n) {
@@ -140,7 +140,7 @@ void epoch_erase_stale(struct store *store) {
 }
 
 static int sign(const struct epoch *epoch, const uint8_t device_id[16], EVP_PKEY *key,
-                uint8_t ret_signature[EPOCH_SIGNATURE]) {
+		uint8_t ret_signature[EPOCH_SIGNATURE]) {
 	cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	uint8_t bytes[EPOCH_SIGNED];
 	size_t n = EPOCH_SIGNATURE;
@@ -186,10 +186,11 @@ static int write_seal(struct store *store, const struct epoch *epoch) {
 	sqlite3_stmt *stmt = NULL;
 	int rc, r;
 
-	r = store_prepare(store,
-	                  "INSERT INTO epochs (number, first, last, head, wall, public_key, next_key, "
-	                  "signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-	                  &stmt);
+	r = store_prepare(
+		store,
+		"INSERT INTO epochs (number, first, last, head, wall, public_key, next_key, "
+		"signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+		&stmt);
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(stmt, 1, (int64_t)epoch->number);
@@ -247,7 +248,7 @@ int journal_seal(struct store *store, const struct moment *now) {
 }
 
 bool journal_must_seal(const struct store *store, const struct moment *now, uint32_t epoch_s,
-                       uint32_t epoch_entries) {
+		       uint32_t epoch_entries) {
 	const struct journal_state *state = &store->state;
 
 	if (store->broken || store->mode == STORE_READ_ONLY || state->seq == state->sealed)

@@ -15,7 +15,7 @@
 #include "common/cleanup.h"
 
 #define NONCE 12u
-#define TAG 16u
+#define TAG   16u
 
 DEFINE_CLEANUP(EVP_CIPHER_CTX *, EVP_CIPHER_CTX_free)
 DEFINE_CLEANUP(EVP_MAC_CTX *, EVP_MAC_CTX_free)
@@ -27,7 +27,7 @@ void store_keys_wipe(struct store *store) {
 
 /* The key for @purpose and @label, derived once. Return: 0; -EIO. */
 static int key_for(struct store *store, const char *purpose, const char *label,
-                   const uint8_t **ret_key) {
+		   const uint8_t **ret_key) {
 	char full[sizeof(store->keys[0].label)];
 	struct store_key *slot;
 	size_t n_purpose = strlen(purpose), n = n_purpose + strlen(label);
@@ -55,7 +55,7 @@ static int key_for(struct store *store, const char *purpose, const char *label,
 
 /* Table, row and generation, as the AEAD authenticates them. */
 static int context_of(const char *table, int64_t row, uint64_t generation, uint8_t aad[64],
-                      size_t *ret_n) {
+		      size_t *ret_n) {
 	size_t n = strlen(table);
 
 	if (n > 40)
@@ -68,7 +68,7 @@ static int context_of(const char *table, int64_t row, uint64_t generation, uint8
 }
 
 int store_seal(struct store *store, const char *table, int64_t row, uint64_t generation,
-               const uint8_t *plain, size_t n_plain, uint8_t *sealed, size_t *n_sealed) {
+	       const uint8_t *plain, size_t n_plain, uint8_t *sealed, size_t *n_sealed) {
 	cleanup_(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	const uint8_t *key = NULL;
 	uint8_t aad[64];
@@ -95,7 +95,7 @@ int store_seal(struct store *store, const char *table, int64_t row, uint64_t gen
 
 /* Return: 0; -EBADMSG (and @plain wiped); -EIO. */
 static int open_sealed(EVP_CIPHER_CTX *ctx, const uint8_t *key, const uint8_t *aad, size_t n_aad,
-                       const uint8_t *sealed, size_t n_plain, uint8_t *plain) {
+		       const uint8_t *sealed, size_t n_plain, uint8_t *plain) {
 	uint8_t tag[TAG];
 	int n = 0, last = 0;
 
@@ -104,8 +104,7 @@ static int open_sealed(EVP_CIPHER_CTX *ctx, const uint8_t *key, const uint8_t *a
 	    EVP_DecryptUpdate(ctx, NULL, &n, aad, (int)n_aad) != 1)
 		return -EIO;
 	n = 0;
-	if (n_plain > 0 &&
-	    EVP_DecryptUpdate(ctx, plain, &n, sealed + NONCE, (int)n_plain) != 1)
+	if (n_plain > 0 && EVP_DecryptUpdate(ctx, plain, &n, sealed + NONCE, (int)n_plain) != 1)
 		return -EIO;
 	if (EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG, tag) != 1)
 		return -EIO;
@@ -118,7 +117,7 @@ static int open_sealed(EVP_CIPHER_CTX *ctx, const uint8_t *key, const uint8_t *a
 }
 
 int store_unseal(struct store *store, const char *table, int64_t row, uint64_t generation,
-                 const uint8_t *sealed, size_t n_sealed, uint8_t *plain, size_t *n_plain) {
+		 const uint8_t *sealed, size_t n_sealed, uint8_t *plain, size_t *n_plain) {
 	cleanup_(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *ctx = NULL;
 	const uint8_t *key = NULL;
 	uint8_t aad[64];
@@ -141,7 +140,7 @@ int store_unseal(struct store *store, const char *table, int64_t row, uint64_t g
 }
 
 int store_mac(struct store *store, const char *label, const uint8_t *p, size_t n,
-              uint8_t ret_mac[32]) {
+	      uint8_t ret_mac[32]) {
 	cleanup_(EVP_MAC_CTX_freep) EVP_MAC_CTX *ctx = NULL;
 	char digest[] = "SHA256";
 	OSSL_PARAM parameters[] = {
@@ -163,7 +162,7 @@ int store_mac(struct store *store, const char *label, const uint8_t *p, size_t n
 }
 
 int store_sha256(struct store *store, const struct piece *pieces, size_t n_pieces,
-                 uint8_t ret_hash[STORE_HASH]) {
+		 uint8_t ret_hash[STORE_HASH]) {
 	/* The context keeps its algorithm from store_open(): half the time. */
 	if (EVP_DigestInit_ex(store->sha256, NULL, NULL) != 1)
 		return -EIO;

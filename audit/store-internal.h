@@ -9,23 +9,23 @@
 
 #include "audit/store.h"
 
-#define STORE_FILE "careward.db"
-#define STORE_LOCK "careward.lock"
+#define STORE_FILE           "careward.db"
+#define STORE_LOCK           "careward.lock"
 #define STORE_APPLICATION_ID 0x43617265 /* "Care" */
 
 #define STORE_HASH 32u /* SHA-256, and an Ed25519 public key */
 
 /* Where the journal stands. Seq, hash and epoch are those of the open epoch. */
 struct journal_state {
-	uint64_t seq;                 /* of the last entry; 0: empty              */
-	uint8_t hash[STORE_HASH];     /* chain hash of it; the genesis when empty */
-	uint64_t epoch;               /* number of the open epoch, from 1         */
-	uint64_t sealed;              /* last entry of the last seal; 0: none     */
-	bool has_key;                 /* the first epoch's key has been certified */
+	uint64_t seq;                   /* of the last entry; 0: empty              */
+	uint8_t hash[STORE_HASH];       /* chain hash of it; the genesis when empty */
+	uint64_t epoch;                 /* number of the open epoch, from 1         */
+	uint64_t sealed;                /* last entry of the last seal; 0: none     */
+	bool has_key;                   /* the first epoch's key has been certified */
 	uint8_t public_key[STORE_HASH]; /* the key that has to sign the open epoch */
-	bool urgent;                  /* to be sealed at once                     */
-	bool stale;                   /* the last epoch's key is yet to be erased */
-	bool has_open_since;          /* time of the first open entry is known    */
+	bool urgent;                    /* to be sealed at once                     */
+	bool stale;                     /* the last epoch's key is yet to be erased */
+	bool has_open_since;            /* time of the first open entry is known    */
 	uint64_t open_boot_ms;
 	uint8_t open_boot_id[16];
 };
@@ -79,7 +79,7 @@ struct piece {
 	size_t n;
 };
 int store_sha256(struct store *store, const struct piece *pieces, size_t n_pieces,
-                 uint8_t ret_hash[STORE_HASH]);
+		 uint8_t ret_hash[STORE_HASH]);
 
 /* journal.c: reads where the journal stands, finishes an interrupted seal. */
 int journal_attach(struct store *store);

@@ -33,7 +33,7 @@ static int pragma_number(sqlite3 *db, const char *sql, int64_t *ret_n) {
 static int put_meta(sqlite3 *db, const char *name, const uint8_t *p, size_t n) {
 	cleanup_(sqlite3_finalizep) sqlite3_stmt *stmt = NULL;
 	int rc = sqlite3_prepare_v2(db, "INSERT INTO meta (name, value) VALUES (?1, ?2)", -1, &stmt,
-	                            NULL);
+				    NULL);
 
 	if (rc == SQLITE_OK)
 		rc = sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
@@ -96,12 +96,12 @@ int schema_create(sqlite3 *db, const uint8_t device_id[16]) {
 		r = put_meta(db, "min_reader", min_reader, sizeof(min_reader));
 	if (r == 0) {
 		(void)sqlite3_snprintf((int)sizeof(pragma), pragma, "PRAGMA application_id = %d",
-		                       STORE_APPLICATION_ID);
+				       STORE_APPLICATION_ID);
 		r = run(db, pragma);
 	}
 	if (r == 0) {
 		(void)sqlite3_snprintf((int)sizeof(pragma), pragma, "PRAGMA user_version = %d",
-		                       (int)STORE_FORMAT);
+				       (int)STORE_FORMAT);
 		r = run(db, pragma);
 	}
 	if (r == 0)
@@ -114,7 +114,8 @@ int schema_create(sqlite3 *db, const uint8_t device_id[16]) {
 
 /* Return: 0 when both hold the same objects with the same texts; -EBADMSG; -errno. */
 static int compare_schemas(sqlite3 *db, sqlite3 *reference) {
-	static const char sql[] = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid";
+	static const char sql[] =
+		"SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid";
 	cleanup_(sqlite3_finalizep) sqlite3_stmt *a = NULL;
 	cleanup_(sqlite3_finalizep) sqlite3_stmt *b = NULL;
 	int ra, rb;
@@ -148,7 +149,7 @@ static int compare_schemas(sqlite3 *db, sqlite3 *reference) {
 static int check_texts(sqlite3 *db) {
 	cleanup_(sqlite3_closep) sqlite3 *reference = NULL;
 	int r = store_errno(sqlite3_open_v2(":memory:", &reference,
-	                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, NULL));
+					    SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, NULL));
 
 	if (r == 0)
 		r = create_tables(reference);
@@ -194,14 +195,14 @@ static const struct {
 	int what;
 	int on;
 } limits[] = {
-	{ SQLITE_DBCONFIG_DEFENSIVE,             1 },
-	{ SQLITE_DBCONFIG_TRUSTED_SCHEMA,        0 },
-	{ SQLITE_DBCONFIG_DQS_DDL,               0 },
-	{ SQLITE_DBCONFIG_DQS_DML,               0 },
-	{ SQLITE_DBCONFIG_ENABLE_TRIGGER,        0 },
-	{ SQLITE_DBCONFIG_ENABLE_VIEW,           0 },
-	{ SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0 },
-	{ SQLITE_DBCONFIG_WRITABLE_SCHEMA,       0 },
+	{SQLITE_DBCONFIG_DEFENSIVE,              1},
+	{ SQLITE_DBCONFIG_TRUSTED_SCHEMA,        0},
+	{ SQLITE_DBCONFIG_DQS_DDL,               0},
+	{ SQLITE_DBCONFIG_DQS_DML,               0},
+	{ SQLITE_DBCONFIG_ENABLE_TRIGGER,        0},
+	{ SQLITE_DBCONFIG_ENABLE_VIEW,           0},
+	{ SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+	{ SQLITE_DBCONFIG_WRITABLE_SCHEMA,       0},
 };
 
 static const char *const settings[] = {
@@ -227,7 +228,8 @@ int schema_settings(sqlite3 *db, enum store_mode mode) {
 		r = store_errno(sqlite3_db_config(db, limits[i].what, limits[i].on, NULL));
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(settings); ++i)
 		r = run(db, settings[i]);
-	for (size_t i = 0; r == 0 && mode == STORE_READ_WRITE && i < ARRAY_SIZE(writer_settings); ++i)
+	for (size_t i = 0; r == 0 && mode == STORE_READ_WRITE && i < ARRAY_SIZE(writer_settings);
+	     ++i)
 		r = run(db, writer_settings[i]);
 	return r;
 }

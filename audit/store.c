@@ -19,18 +19,18 @@ static const struct {
 	int code;
 	int error;
 } error_table[] = {
-	{ SQLITE_OK,         0          },
-	{ SQLITE_ROW,        0          },
-	{ SQLITE_DONE,       0          },
-	{ SQLITE_BUSY,       -EBUSY     },
-	{ SQLITE_LOCKED,     -EBUSY     },
-	{ SQLITE_FULL,       -ENOSPC    },
-	{ SQLITE_READONLY,   -EROFS     },
-	{ SQLITE_NOMEM,      -ENOMEM    },
-	{ SQLITE_CORRUPT,    -EBADMSG   },
-	{ SQLITE_NOTADB,     -EBADMSG   },
-	{ SQLITE_CONSTRAINT, -EEXIST    },
-	{ SQLITE_INTERRUPT,  -ECANCELED },
+	{SQLITE_OK,          0         },
+	{ SQLITE_ROW,        0         },
+	{ SQLITE_DONE,       0         },
+	{ SQLITE_BUSY,       -EBUSY    },
+	{ SQLITE_LOCKED,     -EBUSY    },
+	{ SQLITE_FULL,       -ENOSPC   },
+	{ SQLITE_READONLY,   -EROFS    },
+	{ SQLITE_NOMEM,      -ENOMEM   },
+	{ SQLITE_CORRUPT,    -EBADMSG  },
+	{ SQLITE_NOTADB,     -EBADMSG  },
+	{ SQLITE_CONSTRAINT, -EEXIST   },
+	{ SQLITE_INTERRUPT,  -ECANCELED},
 };
 
 int store_errno(int sqlite_code) {
@@ -78,9 +78,8 @@ static int file_check(int dirfd, enum store_mode mode) {
 
 /* One writer. Return: 0; -EBUSY; -ENOSPC; -EROFS; -EIO. */
 static int lock_writer(int dirfd, int *ret_fd) {
-	cleanup_(close_fdp) int fd = openat(dirfd, STORE_LOCK,
-	                                    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-	                                    0600);
+	cleanup_(close_fdp) int fd = openat(
+		dirfd, STORE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 
 	if (fd < 0)
 		return errno == ENOSPC || errno == EROFS ? -errno : -EIO;
@@ -118,9 +117,9 @@ static int immutable_uri(const char *path, char **ret_uri) {
 
 /* Return: 0; what schema_*() return; the connection is the caller's to close. */
 static int connect_to(const char *path, enum store_mode mode, int more, sqlite3 **db,
-                      uint8_t device_id[16]) {
+		      uint8_t device_id[16]) {
 	int flags = SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
-	            SQLITE_OPEN_EXRESCODE | more;
+		    SQLITE_OPEN_EXRESCODE | more;
 	int r;
 
 	flags |= mode == STORE_READ_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
@@ -358,7 +357,7 @@ int store_reopen(struct store *store) {
 	r = journal_attach(store);
 	/* What was acknowledged is there, and nothing else. */
 	if (r == 0 && (store->state.seq != acknowledged.seq ||
-	               memcmp(store->state.hash, acknowledged.hash, STORE_HASH) != 0))
+		       memcmp(store->state.hash, acknowledged.hash, STORE_HASH) != 0))
 		r = -EBADMSG;
 	store->broken = r < 0;
 	return r;
@@ -416,8 +415,8 @@ int store_prepare(struct store *store, const char *sql, struct sqlite3_stmt **re
 	r = grow_statements(store);
 	if (r < 0)
 		return r;
-	r = store_errno(sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt,
-	                                   NULL));
+	r = store_errno(
+		sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL));
 	if (r < 0)
 		return r == -ENOMEM ? r : -EIO;
 	store->statements[store->n_statements++] = (struct store_statement){ sql, stmt };
@@ -465,10 +464,14 @@ int store_meta_put(struct store *store, const char *name, const uint8_t *p, size
 
 static int remove_left(int dirfd) {
 	static const char *const names[] = {
-		STORE_FILE ".new", STORE_FILE ".new-journal", STORE_FILE ".new-wal",
+		STORE_FILE ".new",
+		STORE_FILE ".new-journal",
+		STORE_FILE ".new-wal",
 		STORE_FILE ".new-shm",
 		/* A log without its database would be played into the new one. */
-		STORE_FILE "-wal", STORE_FILE "-shm", STORE_FILE "-journal",
+		STORE_FILE "-wal",
+		STORE_FILE "-shm",
+		STORE_FILE "-journal",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); ++i)
@@ -479,9 +482,8 @@ static int remove_left(int dirfd) {
 
 /* The file, with its mode fixed before anything stands in it. */
 static int make_empty(int dirfd) {
-	cleanup_(close_fdp) int fd = openat(dirfd, STORE_FILE ".new",
-	                                    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-	                                    0600);
+	cleanup_(close_fdp) int fd = openat(
+		dirfd, STORE_FILE ".new", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0)
 		return errno == ENOSPC ? -ENOSPC : -EIO;
@@ -491,9 +493,9 @@ static int make_empty(int dirfd) {
 static int fill(const char *path, const uint8_t device_id[16]) {
 	sqlite3 *db = NULL;
 	int r = store_errno(sqlite3_open_v2(path, &db,
-	                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW |
-	                                            SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE,
-	                                    NULL));
+					    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW |
+						    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE,
+					    NULL));
 
 	if (r == 0)
 		r = schema_settings(db, STORE_READ_WRITE);
@@ -506,8 +508,8 @@ static int fill(const char *path, const uint8_t device_id[16]) {
 
 static int sync_new(int dirfd) {
 	struct stat st;
-	cleanup_(close_fdp) int fd = openat(dirfd, STORE_FILE ".new",
-	                                    O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	cleanup_(close_fdp) int fd =
+		openat(dirfd, STORE_FILE ".new", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
 	/* A log that stayed was not moved into the file, and would not be found again. */
 	if (fstatat(dirfd, STORE_FILE ".new-wal", &st, AT_SYMLINK_NOFOLLOW) == 0)

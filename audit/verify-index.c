@@ -18,15 +18,15 @@ static const struct {
 	const char *name;
 	const char *count;
 } indexes[INDEX_N] = {
-	[INDEX_ACCOUNT] = { "journal_account",
-	                    "SELECT count(*) FROM journal INDEXED BY journal_account "
-	                    "WHERE account > 0 AND seq <= ?1" },
+	[INDEX_ACCOUNT] = {"journal_account",
+                           "SELECT count(*) FROM journal INDEXED BY journal_account "
+			    "WHERE account > 0 AND seq <= ?1"                },
 	[INDEX_TARGET] = { "journal_target",
-	                   "SELECT count(*) FROM journal INDEXED BY journal_target "
-	                   "WHERE target > 0 AND seq <= ?1" },
+			   "SELECT count(*) FROM journal INDEXED BY journal_target "
+			   "WHERE target > 0 AND seq <= ?1"                  },
 	[INDEX_EMERGENCY] = { "journal_emergency",
-	                      "SELECT count(*) FROM journal INDEXED BY journal_emergency "
-	                      "WHERE event BETWEEN 400 AND 499 AND seq <= ?1" },
+                           "SELECT count(*) FROM journal INDEXED BY journal_emergency "
+			      "WHERE event BETWEEN 400 AND 499 AND seq <= ?1"},
 };
 
 static int verify_index(struct verifier *v, enum verify_index index) {
@@ -44,14 +44,14 @@ static int verify_index(struct verifier *v, enum verify_index index) {
 	(void)sqlite3_reset(stmt);
 	if (store_errno(rc) == -EBADMSG)
 		return verify_found(v, VERIFY_INDEX_DAMAGED, 0, "index %s cannot be read",
-		                    indexes[index].name);
+				    indexes[index].name);
 	if (rc != SQLITE_ROW)
 		return rc == SQLITE_DONE ? -EIO : store_errno(rc);
 	if (n != v->indexed[index])
 		return verify_found(v, VERIFY_INDEX_DAMAGED, 0,
-		                    "index %s names %llu entries, the journal has %llu for it",
-		                    indexes[index].name, (unsigned long long)n,
-		                    (unsigned long long)v->indexed[index]);
+				    "index %s names %llu entries, the journal has %llu for it",
+				    indexes[index].name, (unsigned long long)n,
+				    (unsigned long long)v->indexed[index]);
 	return 0;
 }
 
@@ -92,10 +92,11 @@ int verify_database(struct verifier *v) {
 		else if (strcmp(said, "ok") == 0)
 			r = 0;
 		else if (strstr(said, "index"))
-			r = verify_found(v, VERIFY_INDEX_DAMAGED, 0, "an index is damaged: %.100s", said);
+			r = verify_found(v, VERIFY_INDEX_DAMAGED, 0, "an index is damaged: %.100s",
+					 said);
 		else
-			r = verify_found(v, VERIFY_DATABASE_DAMAGED, 0, "the database is damaged: %.100s",
-			                 said);
+			r = verify_found(v, VERIFY_DATABASE_DAMAGED, 0,
+					 "the database is damaged: %.100s", said);
 	}
 	(void)sqlite3_reset(stmt);
 	return r;

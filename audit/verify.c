@@ -27,7 +27,7 @@ static void reset_stmtp(sqlite3_stmt **stmt) {
 }
 
 int verify_found(struct verifier *v, enum verify_finding finding, uint64_t seq, const char *format,
-                 ...) {
+		 ...) {
 	va_list args;
 
 	v->report->finding = finding;
@@ -43,7 +43,7 @@ int verify_sqlite(struct verifier *v, int code, const char *where) {
 
 	if (r == -EBADMSG)
 		return verify_found(v, VERIFY_DATABASE_DAMAGED, 0, "%s cannot be read: %s", where,
-		                    sqlite3_errstr(code));
+				    sqlite3_errstr(code));
 	return r == 0 ? -EIO : r;
 }
 
@@ -72,20 +72,22 @@ static int read_epoch(struct verifier *v, uint64_t n, struct epoch *epoch) {
 	int rc, r;
 
 	r = store_prepare(v->store,
-	                  "SELECT number, first, last, head, wall, public_key, next_key, signature "
-	                  "FROM epochs WHERE number = ?1",
-	                  &stmt);
+			  "SELECT number, first, last, head, wall, public_key, next_key, signature "
+			  "FROM epochs WHERE number = ?1",
+			  &stmt);
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(stmt, 1, (int64_t)n);
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_DONE)
-		return verify_found(v, VERIFY_SEAL_MISSING, n, "epoch %llu: its seal is missing", LLU(n));
+		return verify_found(v, VERIFY_SEAL_MISSING, n, "epoch %llu: its seal is missing",
+				    LLU(n));
 	if (rc != SQLITE_ROW)
 		return verify_sqlite(v, rc, "the table of epochs");
 	if (epoch_read(stmt, epoch) < 0)
 		return verify_found(v, VERIFY_SEAL_FORGED, n,
-		                    "epoch %llu: its seal is malformed (a length is wrong)", LLU(n));
+				    "epoch %llu: its seal is malformed (a length is wrong)",
+				    LLU(n));
 	return 0;
 }
 
@@ -107,17 +109,19 @@ static int check_seal(struct verifier *v) {
 	int r;
 
 	if (e->first != v->sealed + 1 || e->last < e->first)
-		return verify_found(v, VERIFY_SEAL_MISSING, e->number,
-		                    "epoch %llu: covers entries %llu to %llu, but has to begin at %llu",
-		                    LLU(e->number), LLU(e->first), LLU(e->last), LLU(v->sealed + 1));
+		return verify_found(
+			v, VERIFY_SEAL_MISSING, e->number,
+			"epoch %llu: covers entries %llu to %llu, but has to begin at %llu",
+			LLU(e->number), LLU(e->first), LLU(e->last), LLU(v->sealed + 1));
 	if (!equal_32(e->public_key, v->key))
 		return verify_found(v, VERIFY_SEAL_FORGED, e->number,
-		                    "epoch %llu: sealed with a key that was not certified before",
-		                    LLU(e->number));
+				    "epoch %llu: sealed with a key that was not certified before",
+				    LLU(e->number));
 	r = epoch_verify(e, v->store->device_id);
 	if (r == -EKEYREJECTED)
 		return verify_found(v, VERIFY_SEAL_FORGED, e->number,
-		                    "epoch %llu: the signature of its seal is not good", LLU(e->number));
+				    "epoch %llu: the signature of its seal is not good",
+				    LLU(e->number));
 	return r;
 }
 
@@ -130,9 +134,9 @@ static int close_epoch(struct verifier *v) {
 		return r;
 	if (!equal_32(e->head, v->hash))
 		return verify_found(v, VERIFY_SEAL_DIFFERS, e->number,
-		                    "epoch %llu: its seal is of other entries than %llu to %llu, "
-		                    "as they stand now",
-		                    LLU(e->number), LLU(e->first), LLU(e->last));
+				    "epoch %llu: its seal is of other entries than %llu to %llu, "
+				    "as they stand now",
+				    LLU(e->number), LLU(e->first), LLU(e->last));
 	v->sealed = e->last;
 	memcpy(v->key, e->next_key, STORE_HASH);
 	v->report->n_epochs++;
@@ -153,7 +157,7 @@ struct row {
  * comes after it.
  */
 static int name_mismatch(struct verifier *v, const struct row *row,
-                         const uint8_t computed[STORE_HASH]) {
+			 const uint8_t computed[STORE_HASH]) {
 	cleanup_(reset_stmtp) sqlite3_stmt *stmt = NULL;
 	uint8_t after_stored[STORE_HASH], after_computed[STORE_HASH];
 	const uint8_t *body, *hash;
@@ -167,10 +171,10 @@ static int name_mismatch(struct verifier *v, const struct row *row,
 	(void)sqlite3_bind_int64(stmt, 1, (int64_t)row->seq + 1);
 	if (!row->hash)
 		return verify_found(v, VERIFY_ENTRY_EDITED, row->seq,
-		                    "entry %llu: its hash was changed (length differs)", seq);
+				    "entry %llu: its hash was changed (length differs)", seq);
 	if (sqlite3_step(stmt) != SQLITE_ROW || sqlite3_column_bytes(stmt, 1) != (int)STORE_HASH)
 		return verify_found(v, VERIFY_ENTRY_EDITED, row->seq,
-		                    "entry %llu: its contents were changed (hash differs)", seq);
+				    "entry %llu: its contents were changed (hash differs)", seq);
 	body = sqlite3_column_blob(stmt, 0);
 	n = (size_t)sqlite3_column_bytes(stmt, 0);
 	hash = sqlite3_column_blob(stmt, 1);
@@ -179,25 +183,25 @@ static int name_mismatch(struct verifier *v, const struct row *row,
 		return -EIO;
 	if (equal_32(after_computed, hash))
 		return verify_found(v, VERIFY_ENTRY_EDITED, row->seq,
-		                    "entry %llu: its hash was changed, not its contents", seq);
+				    "entry %llu: its hash was changed, not its contents", seq);
 	if (equal_32(after_stored, hash) && row->seq > 1)
 		return verify_found(v, VERIFY_ENTRY_EDITED, row->seq,
-		                    "entry %llu: its contents were changed (hash differs), "
-		                    "or those of entry %llu with its hash",
-		                    seq, seq - 1);
+				    "entry %llu: its contents were changed (hash differs), "
+				    "or those of entry %llu with its hash",
+				    seq, seq - 1);
 	if (equal_32(after_stored, hash))
 		return verify_found(v, VERIFY_ENTRY_EDITED, row->seq,
-		                    "entry %llu: its contents were changed (hash differs), "
-		                    "or the journal is another device's",
-		                    seq);
+				    "entry %llu: its contents were changed (hash differs), "
+				    "or the journal is another device's",
+				    seq);
 	return verify_found(v, VERIFY_CHAIN_BROKEN, row->seq,
-	                    "entry %llu: does not follow %s, nor does the next one follow it", seq,
-	                    row->seq > 1 ? "the entry before it" : "the beginning of this journal");
+			    "entry %llu: does not follow %s, nor does the next one follow it", seq,
+			    row->seq > 1 ? "the entry before it" : "the beginning of this journal");
 }
 
 /* Return: 0; 1 (found); -errno. Without keys, only that it is there. */
 static int check_text(struct verifier *v, uint64_t seq, enum entry_text what,
-                      const uint8_t expected[STORE_HASH]) {
+		      const uint8_t expected[STORE_HASH]) {
 	static const char *const names[TEXT_N] = { [TEXT_NAME] = "name", [TEXT_TEXT] = "text" };
 	cleanup_(reset_stmtp) sqlite3_stmt *stmt = NULL;
 	uint8_t plain[LIMIT_TEXT], hash[STORE_HASH];
@@ -205,7 +209,7 @@ static int check_text(struct verifier *v, uint64_t seq, enum entry_text what,
 	int rc, r;
 
 	r = store_prepare(v->store, "SELECT salt, sealed FROM texts WHERE seq = ?1 AND what = ?2",
-	                  &stmt);
+			  &stmt);
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(stmt, 1, (int64_t)seq);
@@ -213,8 +217,8 @@ static int check_text(struct verifier *v, uint64_t seq, enum entry_text what,
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_DONE)
 		return verify_found(v, VERIFY_TEXT_DIFFERS, seq,
-		                    "entry %llu: its %s is missing without having been erased", LLU(seq),
-		                    names[what]);
+				    "entry %llu: its %s is missing without having been erased",
+				    LLU(seq), names[what]);
 	if (rc != SQLITE_ROW)
 		return verify_sqlite(v, rc, "the table of texts");
 	v->n_texts++;
@@ -225,8 +229,8 @@ static int check_text(struct verifier *v, uint64_t seq, enum entry_text what,
 	}
 	if (!v->store->ks)
 		return 0;
-	r = store_unseal(v->store, "texts", (int64_t)seq, (uint64_t)what, sqlite3_column_blob(stmt, 1),
-	                 n_sealed, plain, &n);
+	r = store_unseal(v->store, "texts", (int64_t)seq, (uint64_t)what,
+			 sqlite3_column_blob(stmt, 1), n_sealed, plain, &n);
 	if (r == 0 && sqlite3_column_bytes(stmt, 0) == 16) {
 		r = chain_text(v->store, sqlite3_column_blob(stmt, 0), plain, n, hash);
 		explicit_bzero(plain, sizeof(plain));
@@ -236,8 +240,8 @@ static int check_text(struct verifier *v, uint64_t seq, enum entry_text what,
 	if (r == -EIO || r == -ENOMEM)
 		return r;
 	return verify_found(v, VERIFY_TEXT_DIFFERS, seq,
-	                    "entry %llu: its %s is not the one that was recorded", LLU(seq),
-	                    names[what]);
+			    "entry %llu: its %s is not the one that was recorded", LLU(seq),
+			    names[what]);
 }
 
 static int check_texts(struct verifier *v, const struct entry_view *view, uint64_t seq) {
@@ -256,17 +260,17 @@ static int check_columns(struct verifier *v, const struct row *row, const struct
 		const char *name;
 		uint64_t column, body;
 	} columns[] = {
-		{ "account", row->account, e->account         },
-		{ "target",  row->target,  e->target          },
-		{ "event",   row->event,   (uint64_t)e->event },
+		{"account", row->account, e->account        },
+		{ "target", row->target,  e->target         },
+		{ "event",  row->event,   (uint64_t)e->event},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(columns); ++i)
 		if (columns[i].column != columns[i].body)
 			return verify_found(v, VERIFY_COLUMN_DIFFERS, row->seq,
-			                    "entry %llu: column %s says %lld, the entry says %llu",
-			                    LLU(row->seq), columns[i].name, (long long)columns[i].column,
-			                    LLU(columns[i].body));
+					    "entry %llu: column %s says %lld, the entry says %llu",
+					    LLU(row->seq), columns[i].name,
+					    (long long)columns[i].column, LLU(columns[i].body));
 	v->indexed[INDEX_ACCOUNT] += e->account > 0;
 	v->indexed[INDEX_TARGET] += e->target > 0;
 	v->indexed[INDEX_EMERGENCY] += e->event >= 400 && e->event <= 499;
@@ -280,16 +284,17 @@ static int check_row(struct verifier *v, const struct row *row) {
 
 	if (row->seq != v->seq + 1)
 		return verify_found(v, VERIFY_ENTRY_MISSING, v->seq + 1, "entry %llu: is missing",
-		                    LLU(v->seq + 1));
+				    LLU(v->seq + 1));
 	if (chain_next(v->store, row->seq, v->hash, row->body, row->n_body, computed) < 0)
 		return -EIO;
 	if (!row->hash || !equal_32(computed, row->hash))
 		return name_mismatch(v, row, computed);
 	r = entry_parse(row->body, row->n_body, &view);
 	if (r < 0)
-		return verify_found(v, VERIFY_ENTRY_MALFORMED, row->seq, "entry %llu: %s", LLU(row->seq),
-		                    r == -ENOTSUP ? "is of another version than this program reads" :
-		                                    "cannot be understood (malformed)");
+		return verify_found(v, VERIFY_ENTRY_MALFORMED, row->seq, "entry %llu: %s",
+				    LLU(row->seq),
+				    r == -ENOTSUP ? "is of another version than this program reads"
+						  : "cannot be understood (malformed)");
 	r = check_columns(v, row, &view);
 	if (r == 0)
 		r = check_texts(v, &view, row->seq);
@@ -301,7 +306,8 @@ static int check_row(struct verifier *v, const struct row *row) {
 	if (v->options->has_head && v->options->head.seq == row->seq &&
 	    !equal_32(computed, v->options->head.hash))
 		return verify_found(v, VERIFY_HEAD_DIFFERS, row->seq,
-		                    "entry %llu: is not the one whose head was given", LLU(row->seq));
+				    "entry %llu: is not the one whose head was given",
+				    LLU(row->seq));
 	return v->has_epoch && v->epoch.last == row->seq ? close_epoch(v) : 0;
 }
 
@@ -326,9 +332,9 @@ static int check_portion(struct verifier *v) {
 	int rc = SQLITE_DONE, r;
 
 	r = store_prepare(v->store,
-	                  "SELECT seq, account, target, event, body, hash FROM journal "
-	                  "WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
-	                  &stmt);
+			  "SELECT seq, account, target, event, body, hash FROM journal "
+			  "WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
+			  &stmt);
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_int64(stmt, 1, (int64_t)v->seq);
@@ -352,8 +358,8 @@ static int check_entries(struct verifier *v) {
 
 		r = check_portion(v);
 		if (r == 0 && v->seq == before)
-			return verify_found(v, VERIFY_ENTRY_MISSING, before + 1, "entry %llu: is missing",
-			                    LLU(before + 1));
+			return verify_found(v, VERIFY_ENTRY_MISSING, before + 1,
+					    "entry %llu: is missing", LLU(before + 1));
 		if (r == 0 && v->progress && v->progress(v->seq, v->all, v->userdata) != 0)
 			r = -ECANCELED;
 	}
@@ -369,15 +375,17 @@ static int check_end(struct verifier *v) {
 		r = check_seal(v);
 		if (r != 0)
 			return r;
-		return verify_found(v, VERIFY_TRUNCATED, v->all,
-		                    "the journal ends with entry %llu, but epoch %llu is sealed up to "
-		                    "entry %llu",
-		                    LLU(v->all), LLU(v->epoch.number), LLU(v->epoch.last));
+		return verify_found(
+			v, VERIFY_TRUNCATED, v->all,
+			"the journal ends with entry %llu, but epoch %llu is sealed up to "
+			"entry %llu",
+			LLU(v->all), LLU(v->epoch.number), LLU(v->epoch.last));
 	}
 	if (v->options->has_head && head->seq > v->all)
-		return verify_found(v, VERIFY_TRUNCATED, v->all,
-		                    "the journal ends with entry %llu, but the head given is of entry %llu",
-		                    LLU(v->all), LLU(head->seq));
+		return verify_found(
+			v, VERIFY_TRUNCATED, v->all,
+			"the journal ends with entry %llu, but the head given is of entry %llu",
+			LLU(v->all), LLU(head->seq));
 	return 0;
 }
 
@@ -395,10 +403,11 @@ static int check_open_key(struct verifier *v) {
 		return 0;
 	r = ks->ops->epoch_load(ks, epoch, seed.bytes);
 	if (r == -ENOENT)
-		return verify_found(v, VERIFY_TRUNCATED, v->all,
-		                    "the journal ends with epoch %llu, but the device's key is of another: "
-		                    "entries were cut off, or it is an older copy",
-		                    LLU(epoch));
+		return verify_found(
+			v, VERIFY_TRUNCATED, v->all,
+			"the journal ends with epoch %llu, but the device's key is of another: "
+			"entries were cut off, or it is an older copy",
+			LLU(epoch));
 	if (r < 0)
 		return -EIO;
 	key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed.bytes, 32);
@@ -407,9 +416,10 @@ static int check_open_key(struct verifier *v) {
 	if (done != 1)
 		return -EIO;
 	if (!equal_32(public_key, v->key))
-		return verify_found(v, VERIFY_SEAL_FORGED, epoch,
-		                    "epoch %llu: the device's key is not the one that was certified for it",
-		                    LLU(epoch));
+		return verify_found(
+			v, VERIFY_SEAL_FORGED, epoch,
+			"epoch %llu: the device's key is not the one that was certified for it",
+			LLU(epoch));
 	return 0;
 }
 
@@ -420,12 +430,13 @@ static int check_anchor(struct verifier *v) {
 		return 0;
 	if (r == -ENOENT || (r == -EBADMSG))
 		return verify_found(v, VERIFY_ANCHOR_DIFFERS, 0,
-		                    "the first key of the journal is not recorded");
+				    "the first key of the journal is not recorded");
 	if (r < 0)
 		return r;
 	if (v->options->has_anchor && !equal_32(v->key, v->options->anchor))
-		return verify_found(v, VERIFY_ANCHOR_DIFFERS, 0,
-		                    "the first key of the journal is not the one given: another journal");
+		return verify_found(
+			v, VERIFY_ANCHOR_DIFFERS, 0,
+			"the first key of the journal is not the one given: another journal");
 	return 0;
 }
 
@@ -440,7 +451,7 @@ static int check_head_before(struct verifier *v, uint64_t seq, const uint8_t exp
 	if (sqlite3_step(stmt) != SQLITE_ROW || sqlite3_column_bytes(stmt, 0) != (int)STORE_HASH ||
 	    !equal_32(sqlite3_column_blob(stmt, 0), expected))
 		return verify_found(v, VERIFY_HEAD_DIFFERS, seq,
-		                    "entry %llu: is not the one whose head is known", LLU(seq));
+				    "entry %llu: is not the one whose head is known", LLU(seq));
 	return 0;
 }
 
@@ -454,8 +465,8 @@ static int start_quick(struct verifier *v) {
 	r = epoch_verify(&before, v->store->device_id);
 	if (r == -EKEYREJECTED)
 		return verify_found(v, VERIFY_SEAL_FORGED, before.number,
-		                    "epoch %llu: the signature of its seal is not good",
-		                    LLU(before.number));
+				    "epoch %llu: the signature of its seal is not good",
+				    LLU(before.number));
 	if (r < 0)
 		return r;
 	r = check_head_before(v, before.last, before.head);
@@ -486,12 +497,12 @@ static int find_bounds(struct verifier *v) {
 		return r;
 	if (least < 1)
 		return verify_found(v, VERIFY_CHAIN_BROKEN, 0,
-		                    "entry %lld: does not belong to the journal (below 1)",
-		                    (long long)least);
+				    "entry %lld: does not belong to the journal (below 1)",
+				    (long long)least);
 	if (least_epoch < 1)
 		return verify_found(v, VERIFY_SEAL_FORGED, 0,
-		                    "epoch %lld: does not belong to the journal (below 1)",
-		                    (long long)least_epoch);
+				    "epoch %lld: does not belong to the journal (below 1)",
+				    (long long)least_epoch);
 	v->n_seals = (uint64_t)epoch;
 	v->all = (uint64_t)last;
 	return 0;
@@ -510,7 +521,8 @@ static int start(struct verifier *v) {
 	r = chain_genesis(v->store, v->hash);
 	if (r == 0 && v->options->has_head && v->options->head.seq == 0 &&
 	    !equal_32(v->hash, v->options->head.hash))
-		return verify_found(v, VERIFY_HEAD_DIFFERS, 0, "the head given is another journal's");
+		return verify_found(v, VERIFY_HEAD_DIFFERS, 0,
+				    "the head given is another journal's");
 	return r != 0 ? r : next_epoch(v, 1);
 }
 
@@ -521,8 +533,8 @@ static int check_text_count(struct verifier *v) {
 
 	if (r == 0 && (uint64_t)n != v->n_texts)
 		r = verify_found(v, VERIFY_TEXT_DIFFERS, 0,
-		                 "there are %llu texts, but entries for %llu of them", LLU(n),
-		                 LLU(v->n_texts));
+				 "there are %llu texts, but entries for %llu of them", LLU(n),
+				 LLU(v->n_texts));
 	return r;
 }
 
@@ -545,8 +557,8 @@ static int check_all(struct verifier *v) {
 }
 
 int journal_verify(struct store *store, const struct verify_options *options,
-                   int (*progress)(uint64_t done, uint64_t all, void *userdata), void *userdata,
-                   struct verify_report *ret_report) {
+		   int (*progress)(uint64_t done, uint64_t all, void *userdata), void *userdata,
+		   struct verify_report *ret_report) {
 	struct verify_report report = { 0 };
 	struct verifier v = {
 		.store = store,
@@ -564,12 +576,13 @@ int journal_verify(struct store *store, const struct verify_options *options,
 	memcpy(report.head.hash, v.hash, STORE_HASH);
 	/* A head that was only compared with what stands there says nothing. */
 	report.rollback_excluded = report.finding == VERIFY_OK && options->has_head &&
-	                           options->head.seq >= v.first && options->head.seq > 0;
+				   options->head.seq >= v.first && options->head.seq > 0;
 	if (report.finding == VERIFY_OK)
-		(void)snprintf(report.what, sizeof(report.what), "%s",
-		               report.rollback_excluded ?
-		                       "nothing is wrong" :
-		                       "nothing is wrong; rollback of the whole store not excluded");
+		(void)snprintf(
+			report.what, sizeof(report.what), "%s",
+			report.rollback_excluded
+				? "nothing is wrong"
+				: "nothing is wrong; rollback of the whole store not excluded");
 	*ret_report = report;
 	return 0;
 }

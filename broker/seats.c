@@ -40,6 +40,10 @@ static bool is_plain(char c) {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
+static bool is_inner(char c) {
+	return is_plain(c) || c == '-' || c == '_' || c == '.';
+}
+
 /* A name that cannot leave the directory of the sockets or hide in it. */
 static bool name_is_good(const char name[LIMIT_NAME]) {
 	size_t n = strnlen(name, LIMIT_NAME);
@@ -47,7 +51,7 @@ static bool name_is_good(const char name[LIMIT_NAME]) {
 	if (n == 0 || n >= LIMIT_NAME || !is_plain(name[0]))
 		return false;
 	for (size_t i = 1; i < n; ++i)
-		if (!is_plain(name[i]) && name[i] != '-')
+		if (!is_inner(name[i]))
 			return false;
 	return true;
 }

@@ -22,7 +22,7 @@
 
 
 struct seat_socket {
-	char name[LIMIT_NAME]; /* [a-z0-9-], begins with a letter or digit; the socket's name */
+	char name[LIMIT_NAME]; /* [a-z0-9._-], begins with a letter or digit; the socket's name */
 	uint32_t gid;          /* of the socket                                     */
 	uint32_t mode;         /* of the socket; within 0666                        */
 	uint32_t uid;          /* only if one_user; SEAT_NO_UID: the user is unknown, nobody may */

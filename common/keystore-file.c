@@ -31,9 +31,9 @@
 #include "common/keystore.h"
 #include "common/secret.h"
 
-#define KEY_BYTES 32u
+#define KEY_BYTES  32u
 #define DEVICE_KEY "device.key"
-#define HKDF_SALT "careward device key 1"
+#define HKDF_SALT  "careward device key 1"
 
 struct keystore_file {
 	struct keystore base;
@@ -209,10 +209,10 @@ static int hkdf(const struct secret *key, const char *label, uint8_t ret_key[KEY
 	OSSL_PARAM parameters[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
 		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)key->bytes,
-		                                  key->n),
+						  key->n),
 		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salt, strlen(salt)),
 		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)(uintptr_t)label,
-		                                  strlen(label)),
+						  strlen(label)),
 		OSSL_PARAM_construct_end(),
 	};
 	int done = ctx ? EVP_KDF_derive(ctx, out, sizeof(out), parameters) : 0;

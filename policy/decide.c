@@ -277,9 +277,8 @@ static bool level_suits_all(const struct policy_table *t, uint32_t possible, uin
 */
 static bool level_is_enough(const struct policy_table *t, const struct policy_action *a,
                             uint32_t possible, uint8_t level) {
-	if (level < CW_ASSURANCE_PASSWORD || level > CW_ASSURANCE_STRONG)
-		return false;
-	if (a->assurance < CW_ASSURANCE_PASSWORD || a->assurance > level)
+	if (a->assurance < CW_ASSURANCE_PASSWORD || a->assurance > level ||
+	    level > CW_ASSURANCE_STRONG)
 		return false;
 	return level_suits_all(t, possible, level);
 }

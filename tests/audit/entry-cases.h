@@ -24,7 +24,7 @@ static inline void entry_property(const uint8_t *p, size_t n) {
 	if (entry.seq != 0 || entry.name || entry.text)
 		abort();
 	if (entry_build(&entry, view.text_hash[TEXT_NAME], view.text_hash[TEXT_TEXT], again,
-	                &n_again) < 0)
+			&n_again) < 0)
 		abort();
 	if (n_again != n || memcmp(p, again, n) != 0)
 		abort();

@@ -42,7 +42,7 @@ void fixture_setup(void) {
 	memset(&fx, 0, sizeof(fx));
 	/* In memory where that is possible: what is tested here never waits for a disk. */
 	(void)snprintf(fx.directory, sizeof(fx.directory), "%s/audit-test-XXXXXX",
-	               access("/dev/shm", W_OK) == 0 ? "/dev/shm" : ".");
+		       access("/dev/shm", W_OK) == 0 ? "/dev/shm" : ".");
 	ck_assert_ptr_nonnull(mkdtemp(fx.directory));
 	fx.dirfd = open(fx.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(fx.dirfd, 0);
@@ -75,7 +75,7 @@ struct moment fixture_moment(unsigned i) {
 	struct moment m = {
 		.wall_ms = 1767225600000 + (int64_t)i * 1000,
 		.boot_ms = 5000 + (uint64_t)i * 1000,
-		.boot_id = { 0xb0, 0x07 },
+		.boot_id = {0xb0, 0x07},
 		.trust = CLOCK_TRUSTED,
 	};
 
@@ -161,7 +161,7 @@ int forge(const char *sql) {
 
 /* The chain, by the page: nothing of audit/ is used. */
 static void hash_entry(uint64_t seq, const uint8_t *previous, const void *body, size_t n_body,
-                       uint8_t hash[32]) {
+		       uint8_t hash[32]) {
 	uint8_t bytes[2048];
 	size_t n = 0;
 
@@ -178,16 +178,17 @@ static void hash_before(sqlite3 *db, uint64_t seq, uint8_t hash[32]) {
 	uint8_t bytes[34];
 
 	if (seq > 1) {
-		ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT hash FROM journal WHERE seq = ?1", -1,
-		                                    &stmt, NULL),
-		                 SQLITE_OK);
+		ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT hash FROM journal WHERE seq = ?1",
+						    -1, &stmt, NULL),
+				 SQLITE_OK);
 		(void)sqlite3_bind_int64(stmt, 1, (int64_t)seq - 1);
 		ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
 		memcpy(hash, sqlite3_column_blob(stmt, 0), 32);
 	} else {
-		ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT value FROM meta WHERE name = 'device_id'",
-		                                    -1, &stmt, NULL),
-		                 SQLITE_OK);
+		ck_assert_int_eq(
+			sqlite3_prepare_v2(db, "SELECT value FROM meta WHERE name = 'device_id'",
+					   -1, &stmt, NULL),
+			SQLITE_OK);
 		ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
 		memcpy(bytes, "careward genesis 1", 18);
 		memcpy(bytes + 18, sqlite3_column_blob(stmt, 0), 16);
@@ -203,17 +204,17 @@ void forge_hashes(uint64_t first, uint64_t last) {
 
 	hash_before(db, first, hash);
 	ck_assert_int_eq(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT body FROM journal WHERE seq = ?1", -1, &get,
-	                                    NULL),
-	                 SQLITE_OK);
-	ck_assert_int_eq(sqlite3_prepare_v2(db, "UPDATE journal SET hash = ?2 WHERE seq = ?1", -1, &put,
-	                                    NULL),
-	                 SQLITE_OK);
+	ck_assert_int_eq(
+		sqlite3_prepare_v2(db, "SELECT body FROM journal WHERE seq = ?1", -1, &get, NULL),
+		SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, "UPDATE journal SET hash = ?2 WHERE seq = ?1", -1,
+					    &put, NULL),
+			 SQLITE_OK);
 	for (uint64_t seq = first; seq <= last; ++seq) {
 		(void)sqlite3_bind_int64(get, 1, (int64_t)seq);
 		if (sqlite3_step(get) == SQLITE_ROW) {
 			hash_entry(seq, hash, sqlite3_column_blob(get, 0),
-			           (size_t)sqlite3_column_bytes(get, 0), hash);
+				   (size_t)sqlite3_column_bytes(get, 0), hash);
 			(void)sqlite3_bind_int64(put, 1, (int64_t)seq);
 			(void)sqlite3_bind_blob(put, 2, hash, 32, SQLITE_STATIC);
 			ck_assert_int_eq(sqlite3_step(put), SQLITE_DONE);
@@ -233,8 +234,9 @@ bool forge_byte(uint64_t seq, unsigned at, uint8_t xor_with) {
 	uint8_t byte = 0;
 	bool there;
 
-	ck_assert_int_eq(sqlite3_blob_open(db, "main", "journal", "body", (sqlite3_int64)seq, 1, &blob),
-	                 SQLITE_OK);
+	ck_assert_int_eq(
+		sqlite3_blob_open(db, "main", "journal", "body", (sqlite3_int64)seq, 1, &blob),
+		SQLITE_OK);
 	there = at < (unsigned)sqlite3_blob_bytes(blob);
 	if (there) {
 		ck_assert_int_eq(sqlite3_blob_read(blob, &byte, 1, (int)at), SQLITE_OK);
@@ -251,7 +253,8 @@ struct verify_report verify_it(const struct verify_options *options, bool with_k
 	struct verify_report report = { 0 };
 	struct store *store = NULL;
 
-	ck_assert_int_eq(store_open(fx.dirfd, STORE_READ_ONLY, with_keys ? fx.ks : NULL, &store), 0);
+	ck_assert_int_eq(store_open(fx.dirfd, STORE_READ_ONLY, with_keys ? fx.ks : NULL, &store),
+			 0);
 	ck_assert_int_eq(journal_verify(store, options ? options : &none, NULL, NULL, &report), 0);
 	store = store_close(store);
 	return report;

@@ -25,10 +25,11 @@ START_TEST(the_page_lists_every_event_once_with_a_meaning) {
 	unsigned id, last = 0, n = 0, expected = 0;
 
 	while (fgets(line, sizeof(line), page)) {
-		if (sscanf(line, "| %3u | %63[a-z-] | %255[^|\n] |", &id, name, meaning) != 3 || id < 100)
+		if (sscanf(line, "| %3u | %63[a-z-] | %255[^|\n] |", &id, name, meaning) != 3 ||
+		    id < 100)
 			continue;
-		ck_assert_msg(strcmp(audit_event_name(id), name) == 0, "%u is %s, the page says %s", id,
-		              audit_event_name(id), name);
+		ck_assert_msg(strcmp(audit_event_name(id), name) == 0, "%u is %s, the page says %s",
+			      id, audit_event_name(id), name);
 		ck_assert_uint_gt(id, last);
 		ck_assert_uint_gt(strlen(meaning), 10);
 		last = id;
@@ -59,7 +60,7 @@ END_TEST
 
 START_TEST(the_page_names_every_flag_and_tag) {
 	static const unsigned flags[] = { ENTRY_CLAIMED,   ENTRY_LATE,   ENTRY_NOT_ISOLATED,
-		                          ENTRY_EMERGENCY, ENTRY_WAIVED, ENTRY_SPOOL };
+					  ENTRY_EMERGENCY, ENTRY_WAIVED, ENTRY_SPOOL };
 	cleanup_(close_filep) FILE *page = page_open();
 	char line[512], text[64];
 	unsigned value, n_flags = 0, n_tags = 0;

@@ -39,24 +39,36 @@ static size_t full_body(uint8_t body[ENTRY_BODY_MAX]) {
 /* By the tables of docs/journal.md, byte for byte. */
 START_TEST(a_body_is_laid_out_as_published) {
 	static const uint8_t head[46] = {
-		1, 0x0a, 0x92, 0x01, 1, 1, 3, 1, 14, 1,            /* version ... trust */
-		0, 0, 0, 0, 0, 0, 0, 0,                             /* wall: see below   */
-		0xf8, 0x2a, 0, 0, 0, 0, 0, 0,                       /* boot time         */
-		0xb0, 0x07, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* boot id         */
-		4, 0, 0, 0,                                         /* account           */
+		1,    0x0a, 0x92, 0x01, 1, 1, 3, 1, 14, 1,                   /* version ... trust */
+		0,    0,    0,    0,    0, 0, 0, 0,                          /* wall: see below   */
+		0xf8, 0x2a, 0,    0,    0, 0, 0, 0,                          /* boot time         */
+		0xb0, 0x07, 0,    0,    0, 0, 0, 0, 0,  0, 0, 0, 0, 0, 0, 0, /* boot id         */
+		4,    0,    0,    0,                                         /* account           */
 	};
 	static const struct {
 		unsigned tag, length;
-	} fields[] = { { 1, 4 },  { 2, 4 },  { 3, 8 },   { 4, 16 },  { 5, 32 },  { 6, 32 },
-		       { 7, 13 }, { 8, 5 },  { 9, 17 }, { 10, 17 }, { 11, 32 }, { 12, 32 } };
+	} fields[] = {
+		{1,   4 },
+                { 2,  4 },
+                { 3,  8 },
+                { 4,  16},
+                { 5,  32},
+                { 6,  32},
+		{ 7,  13},
+                { 8,  5 },
+                { 9,  17},
+                { 10, 17},
+                { 11, 32},
+                { 12, 32}
+	};
 	uint8_t body[ENTRY_BODY_MAX];
 	size_t n = full_body(body), at = sizeof(head);
 	uint64_t wall = (uint64_t)fixture_moment(6).wall_ms;
 
 	ck_assert_uint_eq(get_le64(body + 10), wall);
 	for (size_t i = 0; i < sizeof(head); ++i)
-		ck_assert_msg(i - 10 < 8 || body[i] == head[i], "byte %zu is %02x, want %02x", i, body[i],
-		              head[i]);
+		ck_assert_msg(i - 10 < 8 || body[i] == head[i], "byte %zu is %02x, want %02x", i,
+			      body[i], head[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(fields); ++i) {
 		ck_assert_uint_eq(body[at], fields[i].tag);
 		ck_assert_uint_eq(get_le16(body + at + 1), fields[i].length);
@@ -106,7 +118,8 @@ START_TEST(every_field_comes_back) {
 END_TEST
 
 START_TEST(an_entry_without_anything_is_its_head) {
-	struct journal_entry e = { .event = EVENT_LOCK, .peer_uid = UINT32_MAX, .action = "" }, back;
+	struct journal_entry e = { .event = EVENT_LOCK, .peer_uid = UINT32_MAX, .action = "" },
+			     back;
 	struct entry_strings strings;
 	struct entry_view view;
 	uint8_t body[ENTRY_BODY_MAX];
@@ -124,9 +137,15 @@ END_TEST
 
 /* JR-13, TM-01: no time is out of range. */
 START_TEST(jr13_every_time_comes_back) {
-	static const int64_t walls[] = { 0,         -1,          915148800000,    2147483647000,
-		                         2147483648000, 4294967296000, 253402300799000, INT64_MAX,
-		                         INT64_MIN };
+	static const int64_t walls[] = { 0,
+					 -1,
+					 915148800000,
+					 2147483647000,
+					 2147483648000,
+					 4294967296000,
+					 253402300799000,
+					 INT64_MAX,
+					 INT64_MIN };
 	struct journal_entry e = { .event = EVENT_LOCK, .peer_uid = 0, .has_claim = true };
 	struct entry_view view;
 	uint8_t body[ENTRY_BODY_MAX];
@@ -150,18 +169,18 @@ static const struct {
 	const char *s;
 	int expect;
 } strings_table[] = {
-	{ "plain",                              "a",                    0       },
-	{ "umlauts",                            "B\xc3\xa4r",           0       },
-	{ "four bytes",                         "\xf0\x9f\x92\x8a",     0       },
-	{ "a lone continuation byte",           "a\x80",                -EINVAL },
-	{ "a sequence that is cut",             "a\xc3",                -EINVAL },
-	{ "a longer spelling of a slash",       "\xc0\xaf",             -EINVAL },
-	{ "a surrogate",                        "\xed\xa0\x80",         -EINVAL },
-	{ "above the last code point",          "\xf4\x90\x80\x80",     -EINVAL },
-	{ "a new line",                         "a\nb",                 -EINVAL },
-	{ "an escape",                          "\x1b[2J",              -EINVAL },
-	{ "delete",                             "\x7f",                 -EINVAL },
-	{ "a control character of two bytes",   "\xc2\x9b",             -EINVAL },
+	{"plain",			     "a",                0      },
+	{ "umlauts",			  "B\xc3\xa4r",       0      },
+	{ "four bytes",                       "\xf0\x9f\x92\x8a", 0      },
+	{ "a lone continuation byte",         "a\x80",            -EINVAL},
+	{ "a sequence that is cut",           "a\xc3",            -EINVAL},
+	{ "a longer spelling of a slash",     "\xc0\xaf",         -EINVAL},
+	{ "a surrogate",                      "\xed\xa0\x80",     -EINVAL},
+	{ "above the last code point",        "\xf4\x90\x80\x80", -EINVAL},
+	{ "a new line",                       "a\nb",             -EINVAL},
+	{ "an escape",			"\x1b[2J",          -EINVAL},
+	{ "delete",			   "\x7f",             -EINVAL},
+	{ "a control character of two bytes", "\xc2\x9b",         -EINVAL},
 };
 
 START_TEST(a_string_is_good_utf8_without_controls) {
@@ -198,31 +217,31 @@ END_TEST
 /* The reader. Each edit is of a body with all fields. */
 struct edit {
 	const char *why;
-	size_t at;      /* byte to set                    */
+	size_t at; /* byte to set                    */
 	uint8_t value;
-	int cut;        /* bytes taken off (or added) at the end */
+	int cut; /* bytes taken off (or added) at the end */
 	int expect;
 };
 
 #define FIRST_FIELD 46
 static const struct edit edits[] = {
-	{ "untouched",                          0,  1,    0,  0        },
-	{ "another version",                    0,  2,    0,  -ENOTSUP },
-	{ "version zero",                       0,  0,    0,  -ENOTSUP },
-	{ "no event",                           2,  0x00, 0,  0        }, /* 0x0100 is an event */
-	{ "an unknown trust of the clock",      9,  3,    0,  -EBADMSG },
-	{ "an outcome of the future",           4,  200,  0,  0        },
-	{ "a factor of the future",             7,  200,  0,  0        },
-	{ "an unknown tag",                     FIRST_FIELD, 13, 0, -EBADMSG },
-	{ "tag zero",                           FIRST_FIELD, 0, 0, -EBADMSG },
-	{ "a tag twice",                        FIRST_FIELD + 7, 1, 0, -EBADMSG },
-	{ "tags in the wrong order",            FIRST_FIELD, 3, 0, -EBADMSG },
-	{ "a length one short",                 FIRST_FIELD + 1, 3, 0, -EBADMSG },
-	{ "a length one long",                  FIRST_FIELD + 1, 5, 0, -EBADMSG },
-	{ "a length out of sight",              FIRST_FIELD + 2, 0xff, 0, -EBADMSG },
-	{ "the default target spelled out",     FIRST_FIELD + 3, 0, 0, -EBADMSG },
-	{ "one byte less",                      0,  1,    1,  -EBADMSG },
-	{ "one byte more",                      0,  1,    -1, -EBADMSG },
+	{"untouched",		       0,               1,    0,  0       },
+	{ "another version",                0,               2,    0,  -ENOTSUP},
+	{ "version zero",                   0,               0,    0,  -ENOTSUP},
+	{ "no event",		       2,               0x00, 0,  0       }, /* 0x0100 is an event */
+	{ "an unknown trust of the clock",  9,               3,    0,  -EBADMSG},
+	{ "an outcome of the future",       4,               200,  0,  0       },
+	{ "a factor of the future",         7,               200,  0,  0       },
+	{ "an unknown tag",                 FIRST_FIELD,     13,   0,  -EBADMSG},
+	{ "tag zero",		       FIRST_FIELD,     0,    0,  -EBADMSG},
+	{ "a tag twice",                    FIRST_FIELD + 7, 1,    0,  -EBADMSG},
+	{ "tags in the wrong order",        FIRST_FIELD,     3,    0,  -EBADMSG},
+	{ "a length one short",             FIRST_FIELD + 1, 3,    0,  -EBADMSG},
+	{ "a length one long",              FIRST_FIELD + 1, 5,    0,  -EBADMSG},
+	{ "a length out of sight",          FIRST_FIELD + 2, 0xff, 0,  -EBADMSG},
+	{ "the default target spelled out", FIRST_FIELD + 3, 0,    0,  -EBADMSG},
+	{ "one byte less",                  0,               1,    1,  -EBADMSG},
+	{ "one byte more",                  0,               1,    -1, -EBADMSG},
 };
 
 START_TEST(the_reader_takes_one_spelling_only) {
@@ -243,11 +262,11 @@ START_TEST(defaults_are_never_spelled_out) {
 		uint8_t field[11];
 		size_t n;
 	} fields[] = {
-		{ { 1, 4, 0 },                                  7  },
-		{ { 2, 4, 0, 0xff, 0xff, 0xff, 0xff },          7  },
-		{ { 3, 8, 0 },                                  11 },
-		{ { 7, 0, 0 },                                  3  },
-		{ { 10, 0, 0 },                                 3  },
+		{{ 1, 4, 0 },                          7 },
+                { { 2, 4, 0, 0xff, 0xff, 0xff, 0xff }, 7 },
+		{ { 3, 8, 0 },                         11},
+                { { 7, 0, 0 },                         3 },
+		{ { 10, 0, 0 },                        3 },
 	};
 	struct journal_entry e = { .event = EVENT_USE, .peer_uid = UINT32_MAX };
 	struct entry_view view;
@@ -345,7 +364,7 @@ int main(void) {
 	tcase_add_test(tc, an_entry_without_anything_is_its_head);
 	tcase_add_loop_test(tc, jr13_every_time_comes_back, 0, 9);
 	tcase_add_loop_test(tc, a_string_is_good_utf8_without_controls, 0,
-	                    (int)ARRAY_SIZE(strings_table));
+			    (int)ARRAY_SIZE(strings_table));
 	tcase_add_loop_test(tc, each_string_has_its_limit_to_the_byte, 0, 4);
 	tcase_add_loop_test(tc, the_reader_takes_one_spelling_only, 0, (int)ARRAY_SIZE(edits));
 	tcase_add_loop_test(tc, defaults_are_never_spelled_out, 0, 5);

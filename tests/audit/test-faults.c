@@ -27,18 +27,18 @@
 
 enum fault {
 	FAULT_WRITE,
-	FAULT_SHORT,  /* half of it is written, then it fails */
+	FAULT_SHORT, /* half of it is written, then it fails */
 	FAULT_FULL,
 	FAULT_SYNC,
-	FAULT_ANY,    /* every kind of call                   */
+	FAULT_ANY, /* every kind of call                   */
 	FAULT_N,
 };
 
 static struct {
 	enum fault fault;
-	unsigned at;    /* fail this call; 0: none        */
-	bool stays;     /* and all that follow            */
-	bool dies;      /* the process ends there         */
+	unsigned at; /* fail this call; 0: none        */
+	bool stays;  /* and all that follow            */
+	bool dies;   /* the process ends there         */
 	unsigned calls;
 	unsigned hits;
 } shim;
@@ -170,7 +170,8 @@ static int see(const struct journal_entry *e, void *userdata) {
  * The journal is good, marks 1 to @acknowledged stand in it as whole pairs, and
  * after them at most @more further ones.
  */
-static void check_pairs(struct store *store, unsigned acknowledged, unsigned more, const char *why) {
+static void check_pairs(struct store *store, unsigned acknowledged, unsigned more,
+			const char *why) {
 	static const struct verify_options none;
 	struct journal_filter filter = { .with_texts = true };
 	struct verify_report report = { 0 };
@@ -186,11 +187,11 @@ static void check_pairs(struct store *store, unsigned acknowledged, unsigned mor
 	for (unsigned i = 1; i < MARKS; ++i) {
 		if (i <= acknowledged)
 			ck_assert_msg(seen[i] == 2, "%s: pair %u of %u is there %u times", why, i,
-			              acknowledged, seen[i]);
+				      acknowledged, seen[i]);
 		else
 			ck_assert_msg(seen[i] == 0 || (seen[i] == 2 && i <= acknowledged + more),
-			              "%s: pair %u was not acknowledged, but is there %u times", why, i,
-			              seen[i]);
+				      "%s: pair %u was not acknowledged, but is there %u times",
+				      why, i, seen[i]);
 	}
 }
 
@@ -233,7 +234,7 @@ static void fail_each_call(enum fault fault, bool stays) {
 		shim.at = at;
 		acknowledged = work(fx.store, acknowledged);
 		(void)snprintf(why, sizeof(why), "fault %d, call %u%s", fault, at,
-		               stays ? " and all after" : "");
+			       stays ? " and all after" : "");
 		if (store_is_broken(fx.store)) {
 			ck_assert_int_eq(write_pair(fx.store, 99), -EIO);
 			if (stays && fault != FAULT_SYNC)
@@ -357,8 +358,8 @@ static void cut_at(off_t at, unsigned pairs, unsigned *ret_seen) {
 	ck_assert_int_eq(store_open(fd, STORE_READ_WRITE, fx.ks, &store), 0);
 	check_pairs(store, 0, pairs, why);
 	for (unsigned i = 1; i <= pairs; ++i) {
-		ck_assert_msg(seen[i] == 0 || i == 1 || seen[i - 1] == 2, "%s: pair %u, but not %u", why, i,
-		              i - 1);
+		ck_assert_msg(seen[i] == 0 || i == 1 || seen[i - 1] == 2, "%s: pair %u, but not %u",
+			      why, i, i - 1);
 		n += seen[i] / 2;
 	}
 	ck_assert_int_eq(write_pair(store, n + 1), 0);
@@ -516,7 +517,8 @@ int main(void) {
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, nothing_acknowledged_is_lost_when_one_call_fails, 0, FAULT_N);
-	tcase_add_loop_test(tc, nothing_acknowledged_is_lost_when_all_further_calls_fail, 0, FAULT_N);
+	tcase_add_loop_test(tc, nothing_acknowledged_is_lost_when_all_further_calls_fail, 0,
+			    FAULT_N);
 	tcase_add_loop_test(tc, jr06_a_death_at_any_call_leaves_whole_pairs, 0, 2);
 	tcase_add_test(tc, jr06_a_log_cut_anywhere_gives_whole_pairs);
 	tcase_add_test(tc, jr06_a_torn_last_frame_is_left_out);

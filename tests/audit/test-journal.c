@@ -21,18 +21,19 @@ static const struct {
 	const char *why;
 	struct journal_entry e;
 } bad_entries[] = {
-	{ "no event", { .event = EVENT_NONE } },
-	{ "an event that is not published", { .event = (enum audit_event)299 } },
-	{ "an outcome that is not published", { .event = EVENT_USE, .outcome = OUTCOME_N } },
-	{ "an assurance above the ladder", { .event = EVENT_USE, .assurance = CW_N_ASSURANCES } },
-	{ "a factor that does not exist", { .event = EVENT_USE, .factor = CW_N_FACTORS } },
-	{ "a reason that does not exist", { .event = EVENT_USE, .reason = CW_N_REASONS } },
-	{ "a seat that no device has", { .event = EVENT_USE, .seat = LIMIT_SEATS + 1 } },
-	{ "a clock that is more than trusted", { .event = EVENT_USE, .at.trust = (enum clock_trust)3 } },
-	{ "an action that is not UTF-8", { .event = EVENT_USE, .action = "\xff" } },
-	{ "a name that is not UTF-8", { .event = EVENT_USE, .name = "\xff" } },
-	{ "a text that is not UTF-8", { .event = EVENT_USE, .text = "a\xff" } },
-	{ "a name with an escape", { .event = EVENT_USE, .name = "\x1b[1m" } },
+	{"no event",			   { .event = EVENT_NONE }                             },
+	{ "an event that is not published",    { .event = (enum audit_event)299 }                  },
+	{ "an outcome that is not published",  { .event = EVENT_USE, .outcome = OUTCOME_N }        },
+	{ "an assurance above the ladder",     { .event = EVENT_USE, .assurance = CW_N_ASSURANCES }},
+	{ "a factor that does not exist",      { .event = EVENT_USE, .factor = CW_N_FACTORS }      },
+	{ "a reason that does not exist",      { .event = EVENT_USE, .reason = CW_N_REASONS }      },
+	{ "a seat that no device has",         { .event = EVENT_USE, .seat = LIMIT_SEATS + 1 }     },
+	{ "a clock that is more than trusted",
+         { .event = EVENT_USE, .at.trust = (enum clock_trust)3 }                                   },
+	{ "an action that is not UTF-8",       { .event = EVENT_USE, .action = "\xff" }            },
+	{ "a name that is not UTF-8",          { .event = EVENT_USE, .name = "\xff" }              },
+	{ "a text that is not UTF-8",          { .event = EVENT_USE, .text = "a\xff" }             },
+	{ "a name with an escape",             { .event = EVENT_USE, .name = "\x1b[1m" }           },
 };
 
 START_TEST(a_bad_entry_is_refused_and_nothing_written) {
@@ -91,7 +92,8 @@ START_TEST(free_text_never_stands_open_on_the_disk) {
 	e.text = "a very particular reason";
 	e.name = "Ms Particular";
 	ck_assert_int_eq(journal_append(fx.store, &e), 0);
-	ck_assert(file_holds("careward.db-wal", "therapy.start", 13)); /* this search finds things */
+	ck_assert(
+		file_holds("careward.db-wal", "therapy.start", 13)); /* this search finds things */
 	ck_assert(!file_holds("careward.db-wal", "articular", 9));
 	fixture_close();
 	ck_assert(file_holds("careward.db", "therapy.start", 13));
@@ -105,7 +107,8 @@ START_TEST(an_erased_text_is_gone_after_a_checkpoint) {
 	uint8_t sealed[16];
 
 	ck_assert_int_eq(journal_append(fx.store, &e), 0);
-	ck_assert_int_eq(store_prepare(fx.store, "SELECT sealed FROM texts WHERE what = 2", &stmt), 0);
+	ck_assert_int_eq(store_prepare(fx.store, "SELECT sealed FROM texts WHERE what = 2", &stmt),
+			 0);
 	ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
 	memcpy(sealed, sqlite3_column_blob(stmt, 0), sizeof(sealed));
 	(void)sqlite3_reset(stmt);
@@ -152,7 +155,9 @@ END_TEST
 
 /* JR-10, TM-07: the clock may say what it likes; the order is the number's. */
 START_TEST(jr10_order_is_by_number_whatever_the_clock_says) {
-	static const int64_t walls[] = { 1767225600000, 0, -5, INT64_MAX, 1767225500000, INT64_MIN };
+	static const int64_t walls[] = {
+		1767225600000, 0, -5, INT64_MAX, 1767225500000, INT64_MIN
+	};
 	struct verify_report report;
 
 	for (size_t i = 0; i < ARRAY_SIZE(walls); ++i) {
@@ -208,10 +213,14 @@ static const struct {
 	enum audit_event event;
 	bool urgent;
 } urgencies[] = {
-	{ EVENT_SIGN_IN, false },           { EVENT_USE, false },
-	{ EVENT_ACCOUNT_CREATED, true },    { EVENT_ACCOUNT_DAMAGED, true },
-	{ EVENT_EMERGENCY_STARTED, true },  { EVENT_EMERGENCY_IDENTIFIED, true },
-	{ EVENT_INITIALISED, false },       { EVENT_ALARM, false },
+	{EVENT_SIGN_IN,               false},
+        { EVENT_USE,                  false},
+	{ EVENT_ACCOUNT_CREATED,      true },
+        { EVENT_ACCOUNT_DAMAGED,      true },
+	{ EVENT_EMERGENCY_STARTED,    true },
+        { EVENT_EMERGENCY_IDENTIFIED, true },
+	{ EVENT_INITIALISED,          false},
+        { EVENT_ALARM,                false},
 };
 
 START_TEST(accounts_and_emergencies_are_sealed_at_once) {
@@ -432,13 +441,13 @@ static const struct {
 	enum step at;
 	int error, expect;
 } key_faults[] = {
-	{ STEP_LOAD, -EIO, -EIO },
-	{ STEP_LOAD, -ENOENT, -ENOKEY },
-	{ STEP_BEFORE_STORE, -EIO, -EIO },
-	{ STEP_BEFORE_STORE, -ENOSPC, -ENOSPC },
-	{ STEP_AFTER_STORE, -EIO, -EIO },
-	{ STEP_BEFORE_ERASE, -EIO, 0 },
-	{ STEP_AFTER_ERASE, -EIO, 0 },
+	{STEP_LOAD,          -EIO,    -EIO   },
+        { STEP_LOAD,         -ENOENT, -ENOKEY},
+	{ STEP_BEFORE_STORE, -EIO,    -EIO   },
+        { STEP_BEFORE_STORE, -ENOSPC, -ENOSPC},
+	{ STEP_AFTER_STORE,  -EIO,    -EIO   },
+        { STEP_BEFORE_ERASE, -EIO,    0      },
+	{ STEP_AFTER_ERASE,  -EIO,    0      },
 };
 
 START_TEST(a_failing_key_store_delays_the_seal_and_loses_nothing) {
@@ -469,7 +478,7 @@ END_TEST
 
 static struct journal_entry random_entry(unsigned i) {
 	static const enum audit_event events[] = { EVENT_SIGN_IN, EVENT_USE, EVENT_EMERGENCY_USE,
-		                                   EVENT_ACCOUNT_CREATED, EVENT_EMERGENCY_STARTED };
+						   EVENT_ACCOUNT_CREATED, EVENT_EMERGENCY_STARTED };
 	struct journal_entry e = {
 		.at = fixture_moment(i),
 		.event = events[(unsigned)random() % ARRAY_SIZE(events)],
@@ -493,31 +502,32 @@ static const struct {
 	const char *why;
 	struct journal_filter filter;
 } filters[] = {
-	{ "everything", { 0 } },
-	{ "with texts", { .with_texts = true } },
-	{ "one account, as who or as whom", { .account = 3 } },
-	{ "an account that does nothing", { .account = 99 } },
-	{ "one event with an index", { .event_from = 402, .event_to = 402 } },
-	{ "one event without an index", { .event_from = 101, .event_to = 101 } },
-	{ "a range of events", { .event_from = 300, .event_to = 499 } },
-	{ "account and event", { .account = 2, .event_from = 201, .event_to = 201 } },
-	{ "between two numbers", { .before = 300, .after = 100 } },
-	{ "account between two numbers", { .before = 300, .after = 100, .account = 1 } },
-	{ "from a time on", { .wall_from_ms = 1767225600000 + 200000 } },
-	{ "up to a time", { .wall_to_ms = 1767225600000 + 100000 } },
-	{ "one emergency", { .has_emergency = true, .emergency = { 2 } } },
-	{ "nothing at all", { .before = 1 } },
-	{ "after the end", { .after = UINT64_MAX } },
+	{"everything",                      { 0 }					       },
+	{ "with texts",                     { .with_texts = true }                              },
+	{ "one account, as who or as whom", { .account = 3 }                                    },
+	{ "an account that does nothing",   { .account = 99 }                                   },
+	{ "one event with an index",        { .event_from = 402, .event_to = 402 }              },
+	{ "one event without an index",     { .event_from = 101, .event_to = 101 }              },
+	{ "a range of events",              { .event_from = 300, .event_to = 499 }              },
+	{ "account and event",              { .account = 2, .event_from = 201, .event_to = 201 }},
+	{ "between two numbers",            { .before = 300, .after = 100 }                     },
+	{ "account between two numbers",    { .before = 300, .after = 100, .account = 1 }       },
+	{ "from a time on",                 { .wall_from_ms = 1767225600000 + 200000 }          },
+	{ "up to a time",                   { .wall_to_ms = 1767225600000 + 100000 }            },
+	{ "one emergency",                  { .has_emergency = true, .emergency = { 2 } }       },
+	{ "nothing at all",                 { .before = 1 }                                     },
+	{ "after the end",                  { .after = UINT64_MAX }                             },
 };
 
 static bool wanted(const struct journal_filter *f, const struct journal_entry *e) {
 	return (f->before == 0 || e->seq < f->before) && e->seq > f->after &&
 	       (f->account == 0 || e->account == f->account || e->target == f->account) &&
 	       (f->event_to == 0 ||
-	        ((unsigned)e->event >= f->event_from && (unsigned)e->event <= f->event_to)) &&
+		((unsigned)e->event >= f->event_from && (unsigned)e->event <= f->event_to)) &&
 	       (f->wall_from_ms == 0 || e->at.wall_ms >= f->wall_from_ms) &&
 	       (f->wall_to_ms == 0 || e->at.wall_ms <= f->wall_to_ms) &&
-	       (!f->has_emergency || (e->has_emergency && memcmp(e->emergency, f->emergency, 16) == 0));
+	       (!f->has_emergency ||
+		(e->has_emergency && memcmp(e->emergency, f->emergency, 16) == 0));
 }
 
 struct walk {
@@ -566,14 +576,15 @@ START_TEST(pages_give_back_what_was_put_in_newest_first) {
 		do {
 			unsigned before = walk.n, page = 1 + (unsigned)random() % 50;
 
-			ck_assert_int_eq(journal_query(fx.store, &filter, page, on_entry, &walk, &next), 0);
+			ck_assert_int_eq(
+				journal_query(fx.store, &filter, page, on_entry, &walk, &next), 0);
 			ck_assert_uint_le(walk.n - before, page);
 			filter.before = next;
 		} while (next != 0);
 		for (unsigned k = 1; k <= MANY; ++k)
 			expected += wanted(&filters[i].filter, &entries[k]);
 		ck_assert_msg(walk.n == expected, "%s: %u entries, want %u", filters[i].why, walk.n,
-		              expected);
+			      expected);
 	}
 }
 END_TEST
@@ -619,7 +630,8 @@ START_TEST(an_erased_text_reads_as_none_and_a_forged_one_not_at_all) {
 	ck_assert_int_eq(journal_query(fx.store, &filter, 200, count, &n, &next), 0);
 	ck_assert_uint_eq(n, 12);
 	fixture_close();
-	ck_assert_int_eq(forge("UPDATE texts SET sealed = randomblob(50) WHERE seq = 10"), SQLITE_OK);
+	ck_assert_int_eq(forge("UPDATE texts SET sealed = randomblob(50) WHERE seq = 10"),
+			 SQLITE_OK);
 	ck_assert_int_eq(fixture_open(), 0);
 	ck_assert_int_eq(journal_query(fx.store, &filter, 200, count, &n, &next), -EBADMSG);
 }
@@ -733,7 +745,7 @@ int main(void) {
 	tcase_add_checked_fixture(tc, fixture_setup, fixture_teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, a_bad_entry_is_refused_and_nothing_written, 0,
-	                    (int)ARRAY_SIZE(bad_entries));
+			    (int)ARRAY_SIZE(bad_entries));
 	tcase_add_test(tc, a_free_text_has_its_limit_to_the_byte);
 	tcase_add_test(tc, free_text_never_stands_open_on_the_disk);
 	tcase_add_test(tc, an_erased_text_is_gone_after_a_checkpoint);
@@ -741,16 +753,16 @@ int main(void) {
 	tcase_add_test(tc, jr10_order_is_by_number_whatever_the_clock_says);
 	tcase_add_test(tc, a_seal_is_due_by_time_number_and_kind);
 	tcase_add_loop_test(tc, accounts_and_emergencies_are_sealed_at_once, 0,
-	                    (int)ARRAY_SIZE(urgencies));
+			    (int)ARRAY_SIZE(urgencies));
 	tcase_add_test(tc, what_a_dead_process_left_open_is_sealed_at_once);
 	tcase_add_test(tc, a_seal_is_never_inside_a_transaction);
 	tcase_add_test(tc, the_anchor_is_there_with_the_first_entry);
 	tcase_add_test(tc, keys_never_enter_the_database_and_old_ones_are_erased);
 	tcase_add_loop_test(tc, jr06_a_death_between_two_steps_of_a_seal_leaves_a_good_journal,
-	                    STEP_LOAD, STEP_N);
+			    STEP_LOAD, STEP_N);
 	tcase_add_loop_test(tc, jr06_a_death_in_the_very_first_entry_leaves_a_good_journal, 0, 2);
 	tcase_add_loop_test(tc, a_failing_key_store_delays_the_seal_and_loses_nothing, 0,
-	                    (int)ARRAY_SIZE(key_faults));
+			    (int)ARRAY_SIZE(key_faults));
 	tcase_add_test(tc, pages_give_back_what_was_put_in_newest_first);
 	tcase_add_test(tc, a_page_is_bounded_and_can_be_ended);
 	tcase_add_test(tc, an_erased_text_reads_as_none_and_a_forged_one_not_at_all);

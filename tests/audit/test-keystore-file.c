@@ -33,7 +33,8 @@ END_TEST
 
 /* HKDF by RFC 5869, with HMAC alone. */
 START_TEST(a_derived_key_is_hkdf_of_the_device_key) {
-	uint8_t device[32], prk[32], okm[32], key[32], again[32], other[32], info[16] = "some label";
+	uint8_t device[32], prk[32], okm[32], key[32], again[32], other[32],
+		info[16] = "some label";
 	unsigned n = 0;
 
 	ck_assert_int_eq(read_file("device.key", device, sizeof(device)), 32);
@@ -100,13 +101,15 @@ static void directory_open(void) {
 }
 
 static void emptied(void) {
-	cleanup_(close_fdp) int fd = openat(fx.keysfd, "device.key", O_WRONLY | O_TRUNC | O_CLOEXEC);
+	cleanup_(close_fdp) int fd =
+		openat(fx.keysfd, "device.key", O_WRONLY | O_TRUNC | O_CLOEXEC);
 
 	ck_assert_int_ge(fd, 0);
 }
 
 static void longer(void) {
-	cleanup_(close_fdp) int fd = openat(fx.keysfd, "device.key", O_WRONLY | O_APPEND | O_CLOEXEC);
+	cleanup_(close_fdp) int fd =
+		openat(fx.keysfd, "device.key", O_WRONLY | O_APPEND | O_CLOEXEC);
 
 	ck_assert_int_eq(write(fd, "x", 1), 1);
 }
@@ -132,15 +135,15 @@ static const struct {
 	void (*do_it)(void);
 	int expect;
 } refusals[] = {
-	{ "CF-01 a symbolic link is refused",        symlinked,      -EPERM   },
-	{ "CF-01 a second name is refused",          hard_linked,    -EPERM   },
-	{ "CF-01 a FIFO is refused, without waiting", fifo,           -EPERM   },
-	{ "CF-02 somebody else's file is refused",   somebody_elses, -EPERM   },
-	{ "CF-03 a file open to a group is refused", readable,       -EPERM   },
-	{ "CF-03 a directory open to a group too",   directory_open, -EPERM   },
-	{ "CF-05 an empty file is refused",          emptied,        -EBADMSG },
-	{ "a longer file is refused",                longer,         -EBADMSG },
-	{ "no file is no key",                       absent,         -ENOENT  },
+	{"CF-01 a symbolic link is refused",          symlinked,      -EPERM  },
+	{ "CF-01 a second name is refused",           hard_linked,    -EPERM  },
+	{ "CF-01 a FIFO is refused, without waiting", fifo,           -EPERM  },
+	{ "CF-02 somebody else's file is refused",    somebody_elses, -EPERM  },
+	{ "CF-03 a file open to a group is refused",  readable,       -EPERM  },
+	{ "CF-03 a directory open to a group too",    directory_open, -EPERM  },
+	{ "CF-05 an empty file is refused",           emptied,        -EBADMSG},
+	{ "a longer file is refused",                 longer,         -EBADMSG},
+	{ "no file is no key",                        absent,         -ENOENT },
 };
 
 START_TEST(a_doubtful_key_is_refused) {
@@ -151,7 +154,7 @@ START_TEST(a_doubtful_key_is_refused) {
 	refusals[_i].do_it();
 	r = keystore_file_open(fx.keysfd, &ks);
 	ck_assert_msg(r == refusals[_i].expect, "%s: %d, want %d", refusals[_i].why, r,
-	              refusals[_i].expect);
+		      refusals[_i].expect);
 	ck_assert_ptr_null(ks);
 	/* One that was opened before does not go on with it either. */
 	if (refusals[_i].do_it != directory_open)

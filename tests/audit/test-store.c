@@ -40,7 +40,7 @@ static int64_t number_in(struct store *store, const char *sql) {
 }
 
 #define INSERT_META "INSERT INTO meta (name, value) VALUES ('test', x'01')"
-#define COUNT_META "SELECT count(*) FROM meta WHERE name = 'test'"
+#define COUNT_META  "SELECT count(*) FROM meta WHERE name = 'test'"
 
 /* Opening. */
 
@@ -68,7 +68,8 @@ static void directory(void) {
 }
 
 static void write_instead(const char *s, size_t n) {
-	cleanup_(close_fdp) int fd = openat(fx.dirfd, "careward.db", O_WRONLY | O_TRUNC | O_CLOEXEC);
+	cleanup_(close_fdp) int fd =
+		openat(fx.dirfd, "careward.db", O_WRONLY | O_TRUNC | O_CLOEXEC);
 
 	ck_assert_int_eq(write(fd, s, n), (ssize_t)n);
 }
@@ -107,40 +108,39 @@ static const struct {
 	const char *sql;
 	int expect;
 } refusals[] = {
-	{ "nothing was done",                              NULL,           "SELECT 1", 0 },
-	{ "there is no file",                              absent,         NULL, -ENOENT },
-	{ "CF-01 a symbolic link",                         link_symbolic,  NULL, -EBADMSG },
-	{ "CF-01 a second name",                           link_hard,      NULL, -EBADMSG },
-	{ "CF-01 a FIFO, without waiting",                 fifo,           NULL, -EBADMSG },
-	{ "CF-01 a directory",                             directory,      NULL, -EBADMSG },
-	{ "CF-02 somebody else's",                         somebody_elses, NULL, -EPERM },
-	{ "CF-03 open to a group",                         readable,       NULL, -EPERM },
-	{ "CF-05 an empty file",                           empty,          NULL, -EBADMSG },
-	{ "a text",                                        text,           NULL, -EBADMSG },
-	{ "half a file",                                   half,           NULL, -EBADMSG },
-	{ "another application", NULL, "PRAGMA application_id = 1", -EBADMSG },
-	{ "another version in the header", NULL, "PRAGMA user_version = 2", -EBADMSG },
+	{"nothing was done",                      NULL,           "SELECT 1",                                               0       },
+	{ "there is no file",                     absent,         NULL,						     -ENOENT },
+	{ "CF-01 a symbolic link",                link_symbolic,  NULL,                                                     -EBADMSG},
+	{ "CF-01 a second name",                  link_hard,      NULL,						     -EBADMSG},
+	{ "CF-01 a FIFO, without waiting",        fifo,           NULL,                                                     -EBADMSG},
+	{ "CF-01 a directory",                    directory,      NULL,						     -EBADMSG},
+	{ "CF-02 somebody else's",                somebody_elses, NULL,                                                     -EPERM  },
+	{ "CF-03 open to a group",                readable,       NULL,						     -EPERM  },
+	{ "CF-05 an empty file",                  empty,          NULL,						     -EBADMSG},
+	{ "a text",			       text,           NULL,						     -EBADMSG},
+	{ "half a file",			  half,           NULL,						     -EBADMSG},
+	{ "another application",                  NULL,           "PRAGMA application_id = 1",                              -EBADMSG},
+	{ "another version in the header",        NULL,           "PRAGMA user_version = 2",                                -EBADMSG},
 	{ "newer, and this code may not read it", NULL,
-	  "UPDATE meta SET value = x'02000000' WHERE name = 'min_reader'", -ENOTSUP },
-	{ "newer, with tables of its own", NULL,
-	  "UPDATE meta SET value = x'02000000' WHERE name = 'min_reader'; CREATE TABLE t (a)", -ENOTSUP },
-	{ "no version for readers", NULL, "DELETE FROM meta WHERE name = 'min_reader'", -EBADMSG },
-	{ "no device id", NULL, "DELETE FROM meta WHERE name = 'device_id'", -EBADMSG },
-	{ "a short device id", NULL, "UPDATE meta SET value = x'01' WHERE name = 'device_id'",
-	  -EBADMSG },
-	{ "a table too many", NULL, "CREATE TABLE more (a)", -EBADMSG },
-	{ "an index too many", NULL, "CREATE INDEX more ON journal (hash)", -EBADMSG },
-	{ "a view", NULL, "CREATE VIEW v AS SELECT 1", -EBADMSG },
-	{ "a trigger", NULL,
-	  "CREATE TRIGGER t AFTER INSERT ON journal BEGIN DELETE FROM journal; END", -EBADMSG },
-	{ "a table is missing", NULL, "DROP TABLE approvals", -EBADMSG },
-	{ "an index is missing", NULL, "DROP INDEX journal_account", -EBADMSG },
-	{ "a column too many", NULL, "ALTER TABLE journal ADD COLUMN more INTEGER", -EBADMSG },
-	{ "a column renamed", NULL, "ALTER TABLE journal RENAME COLUMN account TO who", -EBADMSG },
-	{ "another default", NULL,
-	  "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, "
-	  "'WHERE account > 0', 'WHERE account > 1')",
-	  -EBADMSG },
+         "UPDATE meta SET value = x'02000000' WHERE name = 'min_reader'",                                                   -ENOTSUP},
+	{ "newer, with tables of its own",        NULL,
+         "UPDATE meta SET value = x'02000000' WHERE name = 'min_reader'; CREATE TABLE t (a)",			       -ENOTSUP},
+	{ "no version for readers",               NULL,           "DELETE FROM meta WHERE name = 'min_reader'",             -EBADMSG},
+	{ "no device id",                         NULL,           "DELETE FROM meta WHERE name = 'device_id'",              -EBADMSG},
+	{ "a short device id",                    NULL,           "UPDATE meta SET value = x'01' WHERE name = 'device_id'",
+         -EBADMSG														   },
+	{ "a table too many",                     NULL,           "CREATE TABLE more (a)",                                  -EBADMSG},
+	{ "an index too many",                    NULL,           "CREATE INDEX more ON journal (hash)",                    -EBADMSG},
+	{ "a view",			       NULL,           "CREATE VIEW v AS SELECT 1",                              -EBADMSG},
+	{ "a trigger",			    NULL,
+         "CREATE TRIGGER t AFTER INSERT ON journal BEGIN DELETE FROM journal; END",                                         -EBADMSG},
+	{ "a table is missing",                   NULL,           "DROP TABLE approvals",                                   -EBADMSG},
+	{ "an index is missing",                  NULL,           "DROP INDEX journal_account",                             -EBADMSG},
+	{ "a column too many",                    NULL,           "ALTER TABLE journal ADD COLUMN more INTEGER",            -EBADMSG},
+	{ "a column renamed",                     NULL,           "ALTER TABLE journal RENAME COLUMN account TO who",       -EBADMSG},
+	{ "another default",                      NULL,
+         "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, "
+	  "'WHERE account > 0', 'WHERE account > 1')",								      -EBADMSG},
 };
 
 START_TEST(what_is_not_ours_is_refused) {
@@ -153,7 +153,7 @@ START_TEST(what_is_not_ours_is_refused) {
 		ck_assert_int_eq(forge(refusals[_i].sql), SQLITE_OK);
 	r = fixture_open();
 	ck_assert_msg(r == refusals[_i].expect, "%s: %d, want %d", refusals[_i].why, r,
-	              refusals[_i].expect);
+		      refusals[_i].expect);
 	ck_assert(r == 0 || !fx.store);
 }
 END_TEST
@@ -173,7 +173,8 @@ START_TEST(a_store_is_made_once) {
 END_TEST
 
 START_TEST(what_an_interrupted_creation_left_is_replaced) {
-	static const char *const left[] = { "careward.db.new", "careward.db-wal", "careward.db-shm" };
+	static const char *const left[] = { "careward.db.new", "careward.db-wal",
+					    "careward.db-shm" };
 	const uint8_t id[16] = { 1 };
 
 	fixture_close();
@@ -192,7 +193,7 @@ END_TEST
 START_TEST(cf15_jr11_the_mode_is_0600_whatever_the_umask) {
 	static const mode_t masks[] = { 000, 077, 0777 };
 	static const char *const names[] = { "careward.db", "careward.db-wal", "careward.db-shm",
-		                             "careward.lock" };
+					     "careward.lock" };
 	const uint8_t id[16] = { 1 };
 	struct journal_entry e = fixture_entry(1);
 	struct stat st;
@@ -207,7 +208,7 @@ START_TEST(cf15_jr11_the_mode_is_0600_whatever_the_umask) {
 	for (size_t i = 0; i < ARRAY_SIZE(names); ++i) {
 		ck_assert_int_eq(fstatat(fx.dirfd, names[i], &st, 0), 0);
 		ck_assert_msg((st.st_mode & 07777) == 0600, "%s has mode %o", names[i],
-		              st.st_mode & 07777);
+			      st.st_mode & 07777);
 	}
 }
 END_TEST
@@ -260,28 +261,36 @@ START_TEST(the_connection_is_configured_as_designed) {
 		const char *sql;
 		int64_t expect;
 	} pragmas[] = {
-		{ "PRAGMA synchronous", 2 },        { "PRAGMA wal_autocheckpoint", 0 },
-		{ "PRAGMA trusted_schema", 0 },     { "PRAGMA cell_size_check", 1 },
-		{ "PRAGMA mmap_size", 0 },          { "PRAGMA secure_delete", 1 },
-		{ "PRAGMA user_version", 1 },       { "PRAGMA application_id", STORE_APPLICATION_ID },
-		{ "PRAGMA journal_size_limit", 4194304 },
+		{"PRAGMA synchronous",         2                   },
+		{ "PRAGMA wal_autocheckpoint", 0                   },
+		{ "PRAGMA trusted_schema",     0                   },
+		{ "PRAGMA cell_size_check",    1                   },
+		{ "PRAGMA mmap_size",          0                   },
+		{ "PRAGMA secure_delete",      1                   },
+		{ "PRAGMA user_version",       1                   },
+		{ "PRAGMA application_id",     STORE_APPLICATION_ID},
+		{ "PRAGMA journal_size_limit", 4194304             },
 	};
 	static const struct {
 		int what, expect;
 	} flags[] = {
-		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },      { SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
-		{ SQLITE_DBCONFIG_DQS_DDL, 0 },        { SQLITE_DBCONFIG_DQS_DML, 0 },
-		{ SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 }, { SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0 },
+		{SQLITE_DBCONFIG_DEFENSIVE,        1},
+                { SQLITE_DBCONFIG_TRUSTED_SCHEMA,  0},
+		{ SQLITE_DBCONFIG_DQS_DDL,         0},
+                { SQLITE_DBCONFIG_DQS_DML,         0},
+		{ SQLITE_DBCONFIG_ENABLE_TRIGGER,  0},
+                { SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0},
 	};
 	sqlite3_stmt *stmt = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(pragmas); ++i)
 		ck_assert_msg(number_in(fx.store, pragmas[i].sql) == pragmas[i].expect, "%s",
-		              pragmas[i].sql);
+			      pragmas[i].sql);
 	for (size_t i = 0; i < ARRAY_SIZE(flags); ++i) {
 		int is = -1;
 
-		ck_assert_int_eq(sqlite3_db_config(fx.store->db, flags[i].what, -1, &is), SQLITE_OK);
+		ck_assert_int_eq(sqlite3_db_config(fx.store->db, flags[i].what, -1, &is),
+				 SQLITE_OK);
 		ck_assert_int_eq(is, flags[i].expect);
 	}
 	ck_assert_int_eq(store_prepare(fx.store, "PRAGMA journal_mode", &stmt), 0);
@@ -406,21 +415,26 @@ START_TEST(what_is_sealed_opens_in_its_place_only) {
 	size_t length = (size_t)_i * 50;
 
 	memset(plain, 0x5a, sizeof(plain));
-	ck_assert_int_eq(store_seal(fx.store, "accounts", 5, 9, plain, length, sealed, &n_sealed), 0);
+	ck_assert_int_eq(store_seal(fx.store, "accounts", 5, 9, plain, length, sealed, &n_sealed),
+			 0);
 	ck_assert_uint_eq(n_sealed, length + STORE_SEAL_OVERHEAD);
 	ck_assert_int_eq(store_unseal(fx.store, "accounts", 5, 9, sealed, n_sealed, opened, &n), 0);
 	ck_assert_uint_eq(n, length);
 	ck_assert_mem_eq(opened, plain, length);
 	n = sizeof(opened);
-	ck_assert_int_eq(store_unseal(fx.store, "accounts", 6, 9, sealed, n_sealed, opened, &n), -EBADMSG);
-	ck_assert_int_eq(store_unseal(fx.store, "accounts", 5, 8, sealed, n_sealed, opened, &n), -EBADMSG);
-	ck_assert_int_eq(store_unseal(fx.store, "account", 5, 9, sealed, n_sealed, opened, &n), -EBADMSG);
+	ck_assert_int_eq(store_unseal(fx.store, "accounts", 6, 9, sealed, n_sealed, opened, &n),
+			 -EBADMSG);
+	ck_assert_int_eq(store_unseal(fx.store, "accounts", 5, 8, sealed, n_sealed, opened, &n),
+			 -EBADMSG);
+	ck_assert_int_eq(store_unseal(fx.store, "account", 5, 9, sealed, n_sealed, opened, &n),
+			 -EBADMSG);
 	ck_assert_int_eq(store_unseal(fx.store, "accounts", 5, 9, sealed, n_sealed - 1, opened, &n),
-	                 -EBADMSG);
+			 -EBADMSG);
 	for (size_t i = 0; i < n_sealed; ++i) {
 		sealed[i] ^= 0x10;
-		ck_assert_int_eq(store_unseal(fx.store, "accounts", 5, 9, sealed, n_sealed, opened, &n),
-		                 -EBADMSG);
+		ck_assert_int_eq(
+			store_unseal(fx.store, "accounts", 5, 9, sealed, n_sealed, opened, &n),
+			-EBADMSG);
 		sealed[i] ^= 0x10;
 	}
 	ck_assert_uint_eq(n, sizeof(opened));

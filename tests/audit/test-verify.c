@@ -34,143 +34,149 @@ static const struct {
 	enum verify_finding finding;
 	uint64_t seq;
 } forgeries[] = {
-	{ "nothing was done", "SELECT 1", 0, VERIFY_OK, 0 },
-	{ "JR-03 a body is emptied", "UPDATE journal SET body = x'' WHERE seq = 6", 0,
-	  VERIFY_ENTRY_EDITED, 6 },
-	{ "JR-03 a hash is changed", "UPDATE journal SET hash = randomblob(32) WHERE seq = 6", 0,
-	  VERIFY_ENTRY_EDITED, 6 },
-	{ "JR-03 a hash is emptied", "UPDATE journal SET hash = x'' WHERE seq = 6", 0,
-	  VERIFY_ENTRY_EDITED, 6 },
+	{"nothing was done",							"SELECT 1",							  0, VERIFY_OK,            0 },
+	{ "JR-03 a body is emptied",						"UPDATE journal SET body = x'' WHERE seq = 6",                       0,
+         VERIFY_ENTRY_EDITED,																		     6 },
+	{ "JR-03 a hash is changed",						"UPDATE journal SET hash = randomblob(32) WHERE seq = 6",            0,
+         VERIFY_ENTRY_EDITED,																		     6 },
+	{ "JR-03 a hash is emptied",						"UPDATE journal SET hash = x'' WHERE seq = 6",                       0,
+         VERIFY_ENTRY_EDITED,																		     6 },
 	{ "JR-03 the hash of the last entry is changed",
-	  "UPDATE journal SET hash = randomblob(32) WHERE seq = 12", 0, VERIFY_ENTRY_EDITED, 12 },
-	{ "JR-03 the column account is changed", "UPDATE journal SET account = 9 WHERE seq = 5", 0,
-	  VERIFY_COLUMN_DIFFERS, 5 },
-	{ "JR-03 the column account is emptied", "UPDATE journal SET account = 0 WHERE seq = 5", 0,
-	  VERIFY_COLUMN_DIFFERS, 5 },
-	{ "JR-03 the column target is changed", "UPDATE journal SET target = 9 WHERE seq = 3", 0,
-	  VERIFY_COLUMN_DIFFERS, 3 },
-	{ "JR-03 the column event is changed", "UPDATE journal SET event = 101 WHERE seq = 2", 0,
-	  VERIFY_COLUMN_DIFFERS, 2 },
-	{ "JR-03 a column is negative", "UPDATE journal SET account = -1 WHERE seq = 5", 0,
-	  VERIFY_COLUMN_DIFFERS, 5 },
+         "UPDATE journal SET hash = randomblob(32) WHERE seq = 12",										      0, VERIFY_ENTRY_EDITED,  12},
+	{ "JR-03 the column account is changed",                                    "UPDATE journal SET account = 9 WHERE seq = 5",                      0,
+         VERIFY_COLUMN_DIFFERS,																		   5 },
+	{ "JR-03 the column account is emptied",                                    "UPDATE journal SET account = 0 WHERE seq = 5",                      0,
+         VERIFY_COLUMN_DIFFERS,																		   5 },
+	{ "JR-03 the column target is changed",                                     "UPDATE journal SET target = 9 WHERE seq = 3",                       0,
+         VERIFY_COLUMN_DIFFERS,																		   3 },
+	{ "JR-03 the column event is changed",                                      "UPDATE journal SET event = 101 WHERE seq = 2",                      0,
+         VERIFY_COLUMN_DIFFERS,																		   2 },
+	{ "JR-03 a column is negative",					     "UPDATE journal SET account = -1 WHERE seq = 5",                     0,
+         VERIFY_COLUMN_DIFFERS,																		   5 },
 	{ "JR-03 two entries are swapped",
-	  "UPDATE journal SET seq = 100 WHERE seq = 5; UPDATE journal SET seq = 5 WHERE seq = 6;"
-	  "UPDATE journal SET seq = 6 WHERE seq = 100",
-	  0, VERIFY_CHAIN_BROKEN, 5 },
+         "UPDATE journal SET seq = 100 WHERE seq = 5; UPDATE journal SET seq = 5 WHERE seq = 6;"
+	  "UPDATE journal SET seq = 6 WHERE seq = 100",												  0, VERIFY_CHAIN_BROKEN,  5 },
 	{ "JR-04 two entries are swapped, all hashes recomputed",
-	  "UPDATE journal SET seq = 100 WHERE seq = 5; UPDATE journal SET seq = 7 WHERE seq = 100 AND 0;"
-	  "UPDATE journal SET seq = 5 WHERE seq = 7; UPDATE journal SET seq = 7 WHERE seq = 100",
-	  5, VERIFY_SEAL_DIFFERS, 2 },
+         "UPDATE journal SET seq = 100 WHERE seq = 5; UPDATE journal SET seq = 7 WHERE seq = 100 "
+         "AND 0;"
+	  "UPDATE journal SET seq = 5 WHERE seq = 7; UPDATE journal SET seq = 7 WHERE seq = 100",							5, VERIFY_SEAL_DIFFERS,  2 },
 	{ "JR-03 an entry is duplicated over the next",
-	  "UPDATE journal SET body = (SELECT body FROM journal WHERE seq = 5), hash = "
-	  "(SELECT hash FROM journal WHERE seq = 5) WHERE seq = 6",
-	  0, VERIFY_CHAIN_BROKEN, 6 },
+         "UPDATE journal SET body = (SELECT body FROM journal WHERE seq = 5), hash = "
+	  "(SELECT hash FROM journal WHERE seq = 5) WHERE seq = 6",										      0, VERIFY_CHAIN_BROKEN,  6 },
 	{ "JR-03 an entry is duplicated at the end",
-	  "INSERT INTO journal SELECT 13, account, target, event, body, hash FROM journal WHERE seq = 12",
-	  0, VERIFY_ENTRY_EDITED, 13 },
+         "INSERT INTO journal SELECT 13, account, target, event, body, hash FROM journal WHERE "
+         "seq = 12",																     0, VERIFY_ENTRY_EDITED,  13},
 	{ "JR-03 an entry is inserted in front",
-	  "INSERT INTO journal SELECT 0, account, target, event, body, hash FROM journal WHERE seq = 1",
-	  0, VERIFY_CHAIN_BROKEN, 0 },
+         "INSERT INTO journal SELECT 0, account, target, event, body, hash FROM journal WHERE seq "
+         "= 1",																	  0, VERIFY_CHAIN_BROKEN,  0 },
 	{ "JR-03 an entry is inserted far in front",
-	  "INSERT INTO journal SELECT -9, 0, 0, event, body, hash FROM journal WHERE seq = 1", 0,
-	  VERIFY_CHAIN_BROKEN, 0 },
+         "INSERT INTO journal SELECT -9, 0, 0, event, body, hash FROM journal WHERE seq = 1",                                                            0,
+         VERIFY_CHAIN_BROKEN,																		     0 },
 	{ "JR-04 an entry is inserted, the rest renumbered, all hashes recomputed",
-	  "UPDATE journal SET seq = seq + 1000 WHERE seq >= 6;"
+         "UPDATE journal SET seq = seq + 1000 WHERE seq >= 6;"
 	  "UPDATE journal SET seq = seq - 999 WHERE seq > 1000;"
-	  "INSERT INTO journal SELECT 6, account, target, event, body, hash FROM journal WHERE seq = 5;"
-	  "UPDATE texts SET seq = -seq - 1 WHERE seq >= 6; UPDATE texts SET seq = -seq WHERE seq < 0",
-	  6, VERIFY_TEXT_DIFFERS, 7 },
-	{ "JR-03 an entry is deleted", "DELETE FROM journal WHERE seq = 6", 0, VERIFY_ENTRY_MISSING, 6 },
-	{ "JR-03 the first entry is deleted", "DELETE FROM journal WHERE seq = 1", 0,
-	  VERIFY_ENTRY_MISSING, 1 },
+	  "INSERT INTO journal SELECT 6, account, target, event, body, hash FROM journal WHERE seq "
+	  "= 5;"
+	  "UPDATE texts SET seq = -seq - 1 WHERE seq >= 6; UPDATE texts SET seq = -seq WHERE seq < "
+	  "0",																	   6, VERIFY_TEXT_DIFFERS,  7 },
+	{ "JR-03 an entry is deleted",					      "DELETE FROM journal WHERE seq = 6",                                 0, VERIFY_ENTRY_MISSING,
+         6																					  },
+	{ "JR-03 the first entry is deleted",                                       "DELETE FROM journal WHERE seq = 1",                                 0,
+         VERIFY_ENTRY_MISSING,																		    1 },
 	{ "JR-04 an entry is deleted, the rest renumbered, all hashes recomputed",
-	  "DELETE FROM journal WHERE seq = 7; UPDATE journal SET seq = seq - 1 WHERE seq = 8;"
+         "DELETE FROM journal WHERE seq = 7; UPDATE journal SET seq = seq - 1 WHERE seq = 8;"
 	  "UPDATE journal SET seq = seq - 1 WHERE seq = 9;"
-	  "UPDATE journal SET seq = seq - 1 WHERE seq = 10; UPDATE texts SET seq = 9 WHERE seq = 10;"
+	  "UPDATE journal SET seq = seq - 1 WHERE seq = 10; UPDATE texts SET seq = 9 WHERE seq = "
+	  "10;"
 	  "UPDATE journal SET seq = seq - 1 WHERE seq = 11;"
-	  "UPDATE journal SET seq = seq - 1 WHERE seq = 12",
-	  7, VERIFY_SEAL_DIFFERS, 2 },
+	  "UPDATE journal SET seq = seq - 1 WHERE seq = 12",											     7, VERIFY_SEAL_DIFFERS,  2 },
 	{ "JR-04 the seal's head is made to fit the forged chain",
-	  "UPDATE journal SET body = (SELECT body FROM journal WHERE seq = 1), account = 1 "
+         "UPDATE journal SET body = (SELECT body FROM journal WHERE seq = 1), account = 1 "
 	  "WHERE seq = 4;"
-	  "UPDATE epochs SET head = randomblob(32) WHERE number = 1",
-	  4, VERIFY_SEAL_FORGED, 1 },
-	{ "a seal's signature is changed", "UPDATE epochs SET signature = randomblob(64) WHERE number = 2",
-	  0, VERIFY_SEAL_FORGED, 2 },
-	{ "a seal's signature is cut", "UPDATE epochs SET signature = x'00' WHERE number = 2", 0,
-	  VERIFY_SEAL_FORGED, 2 },
-	{ "a seal's time is changed", "UPDATE epochs SET wall = wall + 1 WHERE number = 2", 0,
-	  VERIFY_SEAL_FORGED, 2 },
-	{ "a seal's next key is changed", "UPDATE epochs SET next_key = randomblob(32) WHERE number = 1", 0,
-	  VERIFY_SEAL_FORGED, 1 },
-	{ "a seal's key is changed", "UPDATE epochs SET public_key = randomblob(32) WHERE number = 2", 0,
-	  VERIFY_SEAL_FORGED, 2 },
-	{ "a seal's first entry is changed", "UPDATE epochs SET first = 6 WHERE number = 2", 0,
-	  VERIFY_SEAL_MISSING, 2 },
-	{ "a seal's last entry is moved back", "UPDATE epochs SET last = 7 WHERE number = 2", 0,
-	  VERIFY_SEAL_FORGED, 2 },
-	{ "a seal's last entry is before its first", "UPDATE epochs SET last = 2 WHERE number = 2", 0,
-	  VERIFY_SEAL_MISSING, 2 },
-	{ "a seal's last entry is moved out of sight", "UPDATE epochs SET last = 99 WHERE number = 2", 0,
-	  VERIFY_SEAL_FORGED, 2 },
+	  "UPDATE epochs SET head = randomblob(32) WHERE number = 1",										    4, VERIFY_SEAL_FORGED,   1 },
+	{ "a seal's signature is changed",
+         "UPDATE epochs SET signature = randomblob(64) WHERE number = 2",										0, VERIFY_SEAL_FORGED,
+         2																					  },
+	{ "a seal's signature is cut",					      "UPDATE epochs SET signature = x'00' WHERE number = 2",              0,
+         VERIFY_SEAL_FORGED,																		      2 },
+	{ "a seal's time is changed",					       "UPDATE epochs SET wall = wall + 1 WHERE number = 2",                0,
+         VERIFY_SEAL_FORGED,																		      2 },
+	{ "a seal's next key is changed",
+         "UPDATE epochs SET next_key = randomblob(32) WHERE number = 1",										 0, VERIFY_SEAL_FORGED,
+         1																					  },
+	{ "a seal's key is changed",
+         "UPDATE epochs SET public_key = randomblob(32) WHERE number = 2",									       0, VERIFY_SEAL_FORGED,
+         2																					  },
+	{ "a seal's first entry is changed",                                        "UPDATE epochs SET first = 6 WHERE number = 2",                      0,
+         VERIFY_SEAL_MISSING,																		     2 },
+	{ "a seal's last entry is moved back",                                      "UPDATE epochs SET last = 7 WHERE number = 2",                       0,
+         VERIFY_SEAL_FORGED,																		      2 },
+	{ "a seal's last entry is before its first",                                "UPDATE epochs SET last = 2 WHERE number = 2",
+         0,																		 VERIFY_SEAL_MISSING,  2 },
+	{ "a seal's last entry is moved out of sight",
+         "UPDATE epochs SET last = 99 WHERE number = 2",												 0, VERIFY_SEAL_FORGED,   2 },
 	{ "two epochs are swapped",
-	  "UPDATE epochs SET number = 9 WHERE number = 1; UPDATE epochs SET number = 1 WHERE number = 2;"
-	  "UPDATE epochs SET number = 2 WHERE number = 9",
-	  0, VERIFY_SEAL_MISSING, 1 },
-	{ "the first seal is deleted", "DELETE FROM epochs WHERE number = 1", 0, VERIFY_SEAL_MISSING, 1 },
+         "UPDATE epochs SET number = 9 WHERE number = 1; UPDATE epochs SET number = 1 WHERE "
+         "number = 2;"
+	  "UPDATE epochs SET number = 2 WHERE number = 9",											       0, VERIFY_SEAL_MISSING,  1 },
+	{ "the first seal is deleted",					      "DELETE FROM epochs WHERE number = 1",                               0,
+         VERIFY_SEAL_MISSING,																		     1 },
 	{ "a seal is inserted below the first",
-	  "INSERT INTO epochs SELECT 0, first, last, head, wall, public_key, next_key, signature "
-	  "FROM epochs WHERE number = 1",
-	  0, VERIFY_SEAL_FORGED, 0 },
-	{ "the newest seal is deleted: the device's key is ahead", "DELETE FROM epochs WHERE number = 2",
-	  0, VERIFY_TRUNCATED, 12 },
-	{ "all seals are deleted: the device's key is ahead", "DELETE FROM epochs", 0, VERIFY_TRUNCATED,
-	  12 },
+         "INSERT INTO epochs SELECT 0, first, last, head, wall, public_key, next_key, signature "
+	  "FROM epochs WHERE number = 1",														0, VERIFY_SEAL_FORGED,   0 },
+	{ "the newest seal is deleted: the device's key is ahead",
+         "DELETE FROM epochs WHERE number = 2",													  0, VERIFY_TRUNCATED,     12},
+	{ "all seals are deleted: the device's key is ahead",                       "DELETE FROM epochs",                                                0,
+         VERIFY_TRUNCATED,																			12},
 	{ "JR-01 entries and seals are cut: the device's key is ahead",
-	  "DELETE FROM journal WHERE seq > 4; DELETE FROM texts WHERE seq > 4;"
-	  "DELETE FROM epochs WHERE number > 1",
-	  0, VERIFY_TRUNCATED, 4 },
+         "DELETE FROM journal WHERE seq > 4; DELETE FROM texts WHERE seq > 4;"
+	  "DELETE FROM epochs WHERE number > 1",													 0, VERIFY_TRUNCATED,     4 },
 	{ "JR-01 everything is cut but the anchor: the device's key is ahead",
-	  "DELETE FROM journal WHERE seq > 1; DELETE FROM texts; DELETE FROM epochs", 0,
-	  VERIFY_TRUNCATED, 1 },
+         "DELETE FROM journal WHERE seq > 1; DELETE FROM texts; DELETE FROM epochs",                                                                     0,
+         VERIFY_TRUNCATED,																			1 },
 	{ "JR-01 the last sealed entry is cut",
-	  "DELETE FROM journal WHERE seq > 7; DELETE FROM texts WHERE seq > 7", 0, VERIFY_TRUNCATED, 7 },
-	{ "the anchor is changed", "UPDATE meta SET value = randomblob(32) WHERE name = 'anchor'", 0,
-	  VERIFY_SEAL_FORGED, 1 },
-	{ "the anchor is deleted", "DELETE FROM meta WHERE name = 'anchor'", 0, VERIFY_ANCHOR_DIFFERS, 0 },
-	{ "the device id is changed", "UPDATE meta SET value = randomblob(16) WHERE name = 'device_id'",
-	  0, VERIFY_ENTRY_EDITED, 1 },
+         "DELETE FROM journal WHERE seq > 7; DELETE FROM texts WHERE seq > 7",                                                                           0, VERIFY_TRUNCATED,
+         7																					  },
+	{ "the anchor is changed",						  "UPDATE meta SET value = randomblob(32) WHERE name = 'anchor'",
+         0,																		 VERIFY_SEAL_FORGED,   1 },
+	{ "the anchor is deleted",						  "DELETE FROM meta WHERE name = 'anchor'",                            0,
+         VERIFY_ANCHOR_DIFFERS,																		   0 },
+	{ "the device id is changed",
+         "UPDATE meta SET value = randomblob(16) WHERE name = 'device_id'",									      0, VERIFY_ENTRY_EDITED,
+         1																					  },
 	{ "JR-04 the device id is changed, all hashes recomputed",
-	  "UPDATE meta SET value = randomblob(16) WHERE name = 'device_id'", 1, VERIFY_SEAL_FORGED, 1 },
-	{ "a text is changed", "UPDATE texts SET sealed = randomblob(40) WHERE seq = 6 AND what = 2", 0,
-	  VERIFY_TEXT_DIFFERS, 6 },
-	{ "a salt is changed", "UPDATE texts SET salt = randomblob(16) WHERE seq = 6 AND what = 1", 0,
-	  VERIFY_TEXT_DIFFERS, 6 },
+         "UPDATE meta SET value = randomblob(16) WHERE name = 'device_id'",									      1, VERIFY_SEAL_FORGED,
+         1																					  },
+	{ "a text is changed",
+         "UPDATE texts SET sealed = randomblob(40) WHERE seq = 6 AND what = 2",                                                                          0,
+         VERIFY_TEXT_DIFFERS,																		     6 },
+	{ "a salt is changed",						      "UPDATE texts SET salt = randomblob(16) WHERE seq = 6 AND what = 1",
+         0,																		 VERIFY_TEXT_DIFFERS,  6 },
 	{ "a text is another entry's",
-	  "UPDATE texts SET sealed = (SELECT sealed FROM texts WHERE seq = 2 AND what = 2), salt = "
-	  "(SELECT salt FROM texts WHERE seq = 2 AND what = 2) WHERE seq = 6 AND what = 2",
-	  0, VERIFY_TEXT_DIFFERS, 6 },
-	{ "a text is deleted with its row", "DELETE FROM texts WHERE seq = 6 AND what = 2", 0,
-	  VERIFY_TEXT_DIFFERS, 6 },
-	{ "a text is added that no entry has", "INSERT INTO texts VALUES (5, 1, randomblob(16), x'')", 0,
-	  VERIFY_TEXT_DIFFERS, 0 },
-	{ "a text is added in front of all", "INSERT INTO texts VALUES (-5, 1, randomblob(16), x'')", 0,
-	  VERIFY_TEXT_DIFFERS, 0 },
-	{ "a text is erased", "UPDATE texts SET sealed = x'' WHERE seq = 6 AND what = 2", 0, VERIFY_OK, 0 },
+         "UPDATE texts SET sealed = (SELECT sealed FROM texts WHERE seq = 2 AND what = 2), salt = "
+	  "(SELECT salt FROM texts WHERE seq = 2 AND what = 2) WHERE seq = 6 AND what = 2",							      0, VERIFY_TEXT_DIFFERS,  6 },
+	{ "a text is deleted with its row",                                         "DELETE FROM texts WHERE seq = 6 AND what = 2",                      0,
+         VERIFY_TEXT_DIFFERS,																		     6 },
+	{ "a text is added that no entry has",
+         "INSERT INTO texts VALUES (5, 1, randomblob(16), x'')",											 0, VERIFY_TEXT_DIFFERS,  0 },
+	{ "a text is added in front of all",
+         "INSERT INTO texts VALUES (-5, 1, randomblob(16), x'')",											0, VERIFY_TEXT_DIFFERS,  0 },
+	{ "a text is erased",						       "UPDATE texts SET sealed = x'' WHERE seq = 6 AND what = 2",          0,
+         VERIFY_OK,																			       0 },
 };
 
 START_TEST(every_forgery_is_named) {
 	struct verify_report report;
 
 	ck_assert_msg(forge(forgeries[_i].sql) == SQLITE_OK, "%s: the forgery itself failed",
-	              forgeries[_i].why);
+		      forgeries[_i].why);
 	if (forgeries[_i].rechain > 0)
 		forge_hashes(forgeries[_i].rechain, 20);
 	report = verify_it(NULL, true);
 	ck_assert_msg(report.finding == forgeries[_i].finding && report.seq == forgeries[_i].seq,
-	              "%s: found %d at %llu (%s), want %d at %llu", forgeries[_i].why, report.finding,
-	              (unsigned long long)report.seq, report.what, forgeries[_i].finding,
-	              (unsigned long long)forgeries[_i].seq);
+		      "%s: found %d at %llu (%s), want %d at %llu", forgeries[_i].why,
+		      report.finding, (unsigned long long)report.seq, report.what,
+		      forgeries[_i].finding, (unsigned long long)forgeries[_i].seq);
 	ck_assert_msg(report.what[0] != '\0', "%s: nothing is said", forgeries[_i].why);
 }
 END_TEST
@@ -195,8 +201,8 @@ START_TEST(jr03_an_edit_of_any_byte_is_named) {
 		struct verify_report report = verify_it(NULL, true);
 
 		ck_assert_msg(report.finding == VERIFY_ENTRY_EDITED && report.seq == 6,
-		              "byte %u: found %d at %llu (%s)", at, report.finding,
-		              (unsigned long long)report.seq, report.what);
+			      "byte %u: found %d at %llu (%s)", at, report.finding,
+			      (unsigned long long)report.seq, report.what);
 		ck_assert_ptr_nonnull(strstr(report.what, "entry 6"));
 		(void)forge_byte(6, at, 0x01);
 	}
@@ -214,11 +220,11 @@ START_TEST(jr04_an_edit_with_all_hashes_recomputed_is_named) {
 		forge_hashes(6, 12);
 		report = verify_it(NULL, true);
 		ck_assert_msg(report.finding == VERIFY_ENTRY_MALFORMED ||
-		                      report.finding == VERIFY_COLUMN_DIFFERS ||
-		                      report.finding == VERIFY_TEXT_DIFFERS ||
-		                      report.finding == VERIFY_SEAL_DIFFERS,
-		              "byte %u: found %d at %llu (%s)", at, report.finding,
-		              (unsigned long long)report.seq, report.what);
+				      report.finding == VERIFY_COLUMN_DIFFERS ||
+				      report.finding == VERIFY_TEXT_DIFFERS ||
+				      report.finding == VERIFY_SEAL_DIFFERS,
+			      "byte %u: found %d at %llu (%s)", at, report.finding,
+			      (unsigned long long)report.seq, report.what);
 		ck_assert_uint_eq(report.seq, report.finding == VERIFY_SEAL_DIFFERS ? 2 : 6);
 		(void)forge_byte(6, at, masks[_i]);
 		forge_hashes(6, 12);
@@ -254,15 +260,17 @@ START_TEST(jr01_truncation_at_each_entry_is_named_or_needs_a_head) {
 	char sql[160];
 
 	(void)snprintf(sql, sizeof(sql),
-	               "DELETE FROM journal WHERE seq > %u; DELETE FROM texts WHERE seq > %u", left, left);
+		       "DELETE FROM journal WHERE seq > %u; DELETE FROM texts WHERE seq > %u", left,
+		       left);
 	ck_assert_int_eq(forge(sql), SQLITE_OK);
 	report = verify_it(NULL, true);
 	if (left < 8) {
 		ck_assert_msg(report.finding == VERIFY_TRUNCATED && report.seq == left,
-		              "cut after %u: found %d (%s)", left, report.finding, report.what);
+			      "cut after %u: found %d (%s)", left, report.finding, report.what);
 	} else {
 		ck_assert_msg(report.finding == VERIFY_OK, "cut after %u: %s", left, report.what);
-		ck_assert_ptr_nonnull(strstr(report.what, "rollback of the whole store not excluded"));
+		ck_assert_ptr_nonnull(
+			strstr(report.what, "rollback of the whole store not excluded"));
 		ck_assert_uint_eq(report.n_open, left - 8);
 	}
 	report = verify_it(&options, true);
@@ -300,7 +308,8 @@ START_TEST(jr02_an_older_copy_is_named_by_the_key_or_by_a_head) {
 	copy_file("old.db", "careward.db");
 	report = verify_it(NULL, true);
 	ck_assert_int_eq(report.finding, VERIFY_TRUNCATED);
-	ck_assert_int_eq(verify_it(NULL, false).finding, VERIFY_OK); /* without the keys: not seen */
+	ck_assert_int_eq(verify_it(NULL, false).finding,
+			 VERIFY_OK); /* without the keys: not seen */
 
 	/* The device goes on recording, but it cannot seal, and says so. */
 	ck_assert_int_eq(fixture_open(), 0);
@@ -371,19 +380,21 @@ static const struct {
 	const char *why;
 	const char *sql;
 } index_forgeries[] = {
-	{ "an index is redirected to another index",
-	  "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = "
-	  "'journal_target') WHERE name = 'journal_account'" },
+	{"an index is redirected to another index",
+         "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = "
+	  "'journal_target') WHERE name = 'journal_account'"        },
 	{ "an index is redirected to an empty one",
-	  "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = "
-	  "'authenticators_account') WHERE name = 'journal_account'" },
+         "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = "
+	  "'authenticators_account') WHERE name = 'journal_account'"},
 	{ "the index of emergencies is redirected to an empty one",
-	  "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = "
+         "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = "
 	  "'configurations_kind') WHERE name = 'journal_emergency'" },
-	{ "two indexes are exchanged",
-	  "UPDATE sqlite_schema SET rootpage = (CASE name WHEN 'journal_account' THEN (SELECT rootpage "
-	  "FROM sqlite_schema WHERE name = 'journal_target') ELSE (SELECT rootpage FROM sqlite_schema "
-	  "WHERE name = 'journal_account') END) WHERE name IN ('journal_account', 'journal_target')" },
+	{ "two indexes are exchanged",                              "UPDATE sqlite_schema SET rootpage = (CASE name WHEN "
+         "'journal_account' THEN (SELECT rootpage "
+				       "FROM sqlite_schema WHERE name = 'journal_target') ELSE "
+				       "(SELECT rootpage FROM sqlite_schema "
+				       "WHERE name = 'journal_account') END) WHERE name IN "
+				       "('journal_account', 'journal_target')"                              },
 };
 
 static struct verify_report verify_or_refuse(void) {
@@ -404,13 +415,14 @@ START_TEST(a_redirected_index_is_named) {
 	sqlite3 *db = forge_open();
 	struct verify_report report;
 
-	ck_assert_int_eq(sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL),
+			 SQLITE_OK);
 	ck_assert_int_eq(sqlite3_exec(db, index_forgeries[_i].sql, NULL, NULL, NULL), SQLITE_OK);
 	ck_assert_int_gt(sqlite3_changes(db), 0);
 	(void)sqlite3_close(db);
 	report = verify_or_refuse();
 	ck_assert_msg(report.finding == VERIFY_INDEX_DAMAGED, "%s: found %d (%s)",
-	              index_forgeries[_i].why, report.finding, report.what);
+		      index_forgeries[_i].why, report.finding, report.what);
 }
 END_TEST
 
@@ -419,10 +431,12 @@ START_TEST(a_thinned_out_index_is_named) {
 	static const struct {
 		const char *sql;
 	} steps[] = {
-		{ "UPDATE sqlite_schema SET sql = 'CREATE INDEX journal_account ON journal (account) "
+		{ "UPDATE sqlite_schema SET sql = 'CREATE INDEX journal_account ON journal "
+		  "(account) "
 		  "WHERE seq <> 5' WHERE name = 'journal_account'" },
 		{ "REINDEX journal_account" },
-		{ "UPDATE sqlite_schema SET sql = 'CREATE INDEX journal_account ON journal (account) "
+		{ "UPDATE sqlite_schema SET sql = 'CREATE INDEX journal_account ON journal "
+		  "(account) "
 		  "WHERE account > 0' WHERE name = 'journal_account'" },
 	};
 	struct verify_report report;
@@ -431,13 +445,13 @@ START_TEST(a_thinned_out_index_is_named) {
 		sqlite3 *db = forge_open();
 
 		ck_assert_int_eq(sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL),
-		                 SQLITE_OK);
+				 SQLITE_OK);
 		ck_assert_int_eq(sqlite3_exec(db, steps[i].sql, NULL, NULL, NULL), SQLITE_OK);
 		(void)sqlite3_close(db);
 	}
 	report = verify_or_refuse();
 	ck_assert_msg(report.finding == VERIFY_INDEX_DAMAGED, "found %d (%s)", report.finding,
-	              report.what);
+		      report.what);
 }
 END_TEST
 
@@ -461,7 +475,7 @@ START_TEST(a_torn_page_is_named) {
 		if (r == 0) {
 			ck_assert_int_eq(journal_verify(store, &none, NULL, NULL, &report), 0);
 			ck_assert_msg(report.finding != VERIFY_OK, "page at %lld: not seen",
-			              (long long)at);
+				      (long long)at);
 		} else {
 			ck_assert_int_eq(r, -EBADMSG);
 		}
@@ -488,21 +502,23 @@ START_TEST(todays_key_cannot_sign_yesterdays_epoch) {
 	ck_assert_int_eq(fx.ks->ops->epoch_load(fx.ks, 1, seed), -ENOENT);
 	ck_assert_int_eq(fx.ks->ops->epoch_load(fx.ks, 2, seed), -ENOENT);
 	ck_assert_int_eq(fx.ks->ops->epoch_load(fx.ks, 3, seed), 0);
-	ck_assert_int_eq(forge("UPDATE journal SET account = 0, target = 0, body = (SELECT body FROM "
-	                       "journal WHERE seq = 9), event = 201 WHERE seq = 3"),
-	                 SQLITE_OK);
+	ck_assert_int_eq(
+		forge("UPDATE journal SET account = 0, target = 0, body = (SELECT body FROM "
+		      "journal WHERE seq = 9), event = 201 WHERE seq = 3"),
+		SQLITE_OK);
 	forge_hashes(3, 12);
 
 	/* He signs epoch 1 anew with what he has, and puts that key in. */
 	key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, 32);
 	ck_assert_int_eq(EVP_PKEY_get_raw_public_key(key, epoch.public_key, &n), 1);
 	db = forge_open();
-	ck_assert_int_eq(sqlite3_prepare_v2(db,
-	                                    "SELECT (SELECT hash FROM journal WHERE seq = 4), "
-	                                    "(SELECT public_key FROM epochs WHERE number = 2), (SELECT "
-	                                    "value FROM meta WHERE name = 'device_id')",
-	                                    -1, &stmt, NULL),
-	                 SQLITE_OK);
+	ck_assert_int_eq(
+		sqlite3_prepare_v2(db,
+				   "SELECT (SELECT hash FROM journal WHERE seq = 4), "
+				   "(SELECT public_key FROM epochs WHERE number = 2), (SELECT "
+				   "value FROM meta WHERE name = 'device_id')",
+				   -1, &stmt, NULL),
+		SQLITE_OK);
 	ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
 	memcpy(epoch.head, sqlite3_column_blob(stmt, 0), 32);
 	memcpy(epoch.next_key, sqlite3_column_blob(stmt, 1), 32);
@@ -510,13 +526,15 @@ START_TEST(todays_key_cannot_sign_yesterdays_epoch) {
 	(void)sqlite3_finalize(stmt);
 	epoch_spell(&epoch, device_id, spelled);
 	ck_assert_int_eq(EVP_DigestSignInit(ctx, NULL, NULL, NULL, key), 1);
-	ck_assert_int_eq(EVP_DigestSign(ctx, epoch.signature, &n_signature, spelled, sizeof(spelled)), 1);
+	ck_assert_int_eq(
+		EVP_DigestSign(ctx, epoch.signature, &n_signature, spelled, sizeof(spelled)), 1);
 	ck_assert_int_eq(epoch_verify(&epoch, device_id), 0);
-	ck_assert_int_eq(sqlite3_prepare_v2(db,
-	                                    "UPDATE epochs SET head = ?1, wall = 0, public_key = ?2, "
-	                                    "signature = ?3 WHERE number = 1",
-	                                    -1, &stmt, NULL),
-	                 SQLITE_OK);
+	ck_assert_int_eq(
+		sqlite3_prepare_v2(db,
+				   "UPDATE epochs SET head = ?1, wall = 0, public_key = ?2, "
+				   "signature = ?3 WHERE number = 1",
+				   -1, &stmt, NULL),
+		SQLITE_OK);
 	(void)sqlite3_bind_blob(stmt, 1, epoch.head, 32, SQLITE_STATIC);
 	(void)sqlite3_bind_blob(stmt, 2, epoch.public_key, 32, SQLITE_STATIC);
 	(void)sqlite3_bind_blob(stmt, 3, epoch.signature, 64, SQLITE_STATIC);
@@ -530,9 +548,10 @@ START_TEST(todays_key_cannot_sign_yesterdays_epoch) {
 	ck_assert_int_eq(report.finding, VERIFY_SEAL_FORGED);
 	ck_assert_uint_eq(report.seq, 1);
 	/* He may put his key in as the anchor, too: the one printed at first tells. */
-	ck_assert_int_eq(forge("UPDATE meta SET value = (SELECT public_key FROM epochs WHERE number = 1) "
-	                       "WHERE name = 'anchor'"),
-	                 SQLITE_OK);
+	ck_assert_int_eq(
+		forge("UPDATE meta SET value = (SELECT public_key FROM epochs WHERE number = 1) "
+		      "WHERE name = 'anchor'"),
+		SQLITE_OK);
 	report = verify_it(NULL, true);
 	ck_assert_int_eq(report.finding, VERIFY_SEAL_DIFFERS);
 	ck_assert_uint_eq(report.seq, 2);

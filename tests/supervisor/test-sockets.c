@@ -137,6 +137,7 @@ static const struct {
 	{"too many", "main", "b", LIMIT_SEATS + 1, 0660, 0},
 	{"the same name twice", "main", "main", 2, 0660, 0},
 	{"a name that leaves the directory", "main", "../b", 2, 0660, 0},
+	{"a name with a slash", "main", "a/b", 2, 0660, 0},
 	{"a name that hides", "main", ".b", 2, 0660, 0},
 	{"no name", "main", "", 2, 0660, 0},
 	{"a capital", "main", "B", 2, 0660, 0},

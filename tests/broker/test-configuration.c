@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <careward/result.h>
+
+#include "policy/config.h"
+#include "policy/decide.h"
+#include "run.h"
+
+/* What happens to configuration, database and keys between two starts. */
+
+static struct caller service, ui;
+static char recovery[64];
+
+static void path_of(const char *dir, const char *file, char ret[256]) {
+	snprintf(ret, 256, "%s/%s", dir, file);
+}
+
+static void commission(void) {
+	world_start(&world);
+	caller_open(&service, &world, "service");
+	world_commission(&world, &service, recovery);
+	caller_close(&service);
+	world_stop(&world);
+}
+
+static bool has_alarm(struct caller *c, const char *alarm) {
+	struct frame_span alarms, item;
+	size_t cursor = 0;
+	char text[64];
+
+	ck_assert_uint_eq(caller_call(c, "status"), RESULT_OK);
+	ck_assert_int_eq(frame_get_array(c->frame.body, "alarms", &alarms), 0);
+	while (frame_next_item(alarms, &cursor, &item) == 1)
+		if (frame_item_text(item, text, sizeof(text)) == 0 && strcmp(text, alarm) == 0)
+			return true;
+	return false;
+}
+
+static int action_index(const struct policy_table *t, const char *name) {
+	for (uint32_t i = 0; i < t->n_actions; ++i)
+		if (strcmp(t->action_names[i], name) == 0)
+			return (int)i;
+	return -1;
+}
+
+/* always is allowed, care has a way in, and an emergency opens it. */
+static void care_works(struct caller *c) {
+	static const uint8_t id[16] = { 0xca, 0x4e };
+	struct policy_state s;
+	struct ring_record r;
+	int stop = 0, start = 0, export = 0;
+
+	ck_assert_ptr_nonnull(c->policy);
+	stop = action_index(c->policy, "therapy.stop");
+	start = action_index(c->policy, "therapy.start");
+	export = action_index(c->policy, "data.export");
+	ck_assert_int_ge(stop, 0);
+	record_make(c, &r, RECORD_START, id, 1, 5000);
+	caller_record(c, &r);
+	ck_assert(caller_event(c, "emergency"));
+	ck_assert_int_eq(state_page_read(c->page, &s), 0);
+	ck_assert_int_eq(policy_decide(c->policy, &s, (uint32_t)stop, boot_now_ms()), CW_ALLOW);
+	ck_assert_int_eq(policy_decide(c->policy, &s, (uint32_t)start, boot_now_ms()), CW_ALLOW);
+	ck_assert_int_ne(policy_decide(c->policy, &s, (uint32_t)export, boot_now_ms()), CW_ALLOW);
+	record_make(c, &r, RECORD_END, id, 2, 0);
+	caller_record(c, &r);
+	ck_assert(caller_event(c, "emergency-ended"));
+}
+
+static void make_missing(const char *path) {
+	ck_assert_int_eq(unlink(path), 0);
+}
+
+static void make_empty(const char *path) {
+	ck_assert_int_eq(truncate(path, 0), 0);
+}
+
+static void make_half(const char *path) {
+	struct stat st;
+
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(truncate(path, st.st_size / 2), 0);
+}
+
+static void make_writable(const char *path) {
+	ck_assert_int_eq(chmod(path, 0666), 0);
+}
+
+static void make_link(const char *path) {
+	char real[300];
+
+	snprintf(real, sizeof(real), "%s.real", path);
+	ck_assert_int_eq(rename(path, real), 0);
+	ck_assert_int_eq(symlink(real, path), 0);
+}
+
+static void make_fifo(const char *path) {
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(mkfifo(path, 0644), 0);
+}
+
+static void make_rubbish(const char *path) {
+	int fd = open(path, O_WRONLY | O_TRUNC);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, "{{{{", 4), 4);
+	close(fd);
+}
+
+static const struct {
+	const char *why;
+	void (*damage)(const char *path);
+} damages[] = {
+	{ "CF-05 missing", make_missing }, { "CF-05 empty", make_empty },
+	{ "CF-05 half", make_half },       { "CF-03 writable by others", make_writable },
+	{ "CF-01 a link", make_link },     { "CF-01 a FIFO", make_fifo },
+	{ "CF-07 rubbish", make_rubbish },
+};
+
+START_TEST(the_installed_configuration_survives_any_damage_to_the_file) {
+	char path[256], saved[256];
+
+	commission();
+	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); ++i) {
+		char command[700];
+
+		path_of(world.config, "site.cfg", path);
+		path_of(world.dir, "saved", saved);
+		snprintf(command, sizeof(command), "cp -p %s %s", path, saved);
+		ck_assert_int_eq(system(command), 0);
+		damages[i].damage(path);
+		world_start(&world);
+		caller_open(&ui, &world, "main");
+		ck_assert_msg(has_alarm(&ui, "configuration-refused") ||
+		                      has_alarm(&ui, "configuration-is-not-the-installed-one"),
+		              "no alarm: %s", damages[i].why);
+		caller_sign_in(&ui, "anna"); /* the last good one is in force */
+		care_works(&ui);
+		caller_close(&ui);
+		world_stop(&world);
+		snprintf(command, sizeof(command), "rm -f %s %s.real; cp -p %s %s", path, path, saved, path);
+		ck_assert_int_eq(system(command), 0);
+	}
+}
+END_TEST
+
+START_TEST(a_valid_file_that_nobody_installed_does_not_run) {
+	struct policy_state s;
+
+	commission();
+	world_edit(&world, "site.cfg", "care = \"password\";", "care = \"badge\";   ");
+	world_start(&world);
+	caller_open(&ui, &world, "main");
+	ck_assert(has_alarm(&ui, "configuration-is-not-the-installed-one"));
+	ck_assert_ptr_nonnull(ui.policy);
+	ck_assert_uint_eq(ui.policy->contexts[0].care, CW_ASSURANCE_PASSWORD);
+	ck_assert_int_eq(state_page_read(ui.page, &s), 0);
+	caller_close(&ui);
+	world_stop(&world);
+}
+END_TEST
+
+START_TEST(without_any_configuration_the_broker_runs_and_says_so) {
+	char path[256];
+	struct policy_state s;
+
+	path_of(world.config, "site.cfg", path);
+	make_missing(path);
+	path_of(world.config, "device.cfg", path);
+	make_missing(path);
+	world_start(&world);
+	caller_open(&ui, &world, "main");
+	ck_assert(has_alarm(&ui, "no-configuration"));
+	ck_assert_ptr_null(ui.policy);
+	ck_assert_int_eq(state_page_read(ui.page, &s), 0);
+	ck_assert_uint_eq(s.session, 0);
+	caller_close(&ui);
+	world_stop(&world);
+}
+END_TEST
+
+static void make_overwritten(const char *path) {
+	int fd = open(path, O_WRONLY);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pwrite(fd, "not a database at all", 21, 0), 21);
+	close(fd);
+}
+
+static const struct {
+	const char *why;
+	const char *file;
+	void (*damage)(const char *path);
+} losses[] = {
+	{ "the database is missing", "careward.db", make_missing },
+	{ "the database is empty", "careward.db", make_empty },
+	{ "the database's header is damaged", "careward.db", make_overwritten },
+	{ "the device key is missing", "device.key", make_missing },
+	{ "the device key is empty", "device.key", make_empty },
+};
+
+START_TEST(care_works_and_nothing_else_without_database_or_key) {
+	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); ++i) {
+		char path[256];
+
+		if (i > 0) {
+			world_remove(&world);
+			world_make(&world);
+		}
+		commission();
+		path_of(world.state, losses[i].file, path);
+		losses[i].damage(path);
+		world_start(&world);
+		caller_open(&ui, &world, "main");
+		ck_assert_msg(has_alarm(&ui, "database-missing-or-damaged"), "%s: no alarm",
+		              losses[i].why);
+		care_works(&ui);
+		ck_assert_uint_eq(caller_call(&ui, "user.list"), RESULT_NOT_READY);
+		ck_assert_uint_eq(caller_call(&ui, "history"), RESULT_NOT_READY);
+		caller_close(&ui);
+		world_stop(&world);
+	}
+}
+END_TEST
+
+/* A lost database is never replaced by an empty one, in which init would work again. */
+START_TEST(nobody_initialises_a_device_whose_database_was_taken_away) {
+	uint8_t buffer[256];
+	struct frame_writer w;
+	struct caller root;
+	char path[256];
+
+	commission();
+	path_of(world.state, "careward.db", path);
+	make_missing(path);
+	world_start(&world);
+	caller_open(&root, &world, "service");
+	caller_begin(&root, &w, buffer, sizeof(buffer), "init");
+	frame_text(&w, "name", "mallory");
+	frame_open_array(&w, "roles");
+	frame_text(&w, NULL, "admin");
+	frame_close(&w);
+	caller_send(&root, &w);
+	ck_assert_uint_eq(caller_reply(&root), RESULT_NOT_READY);
+	caller_close(&root);
+	world_stop(&world);
+}
+END_TEST
+
+START_TEST(check_names_the_line_and_changes_nothing) {
+	static const char text[] = "site = { name = \"x\"; };\nroles = ( { nam = \"nurse\"; } );\nend = true;\n";
+	uint8_t buffer[512];
+	struct frame_writer w;
+	struct frame_span messages, item;
+	size_t cursor = 0;
+	uint64_t errors = 0, line = 0;
+	bool named = false;
+
+	world_start(&world);
+	caller_open(&ui, &world, "service");
+	caller_begin(&ui, &w, buffer, sizeof(buffer), "check");
+	frame_text(&w, "kind", "site");
+	frame_bytes(&w, "content", text, sizeof(text) - 1);
+	caller_send(&ui, &w);
+	ck_assert_uint_eq(caller_reply(&ui), RESULT_OK);
+	ck_assert_int_eq(frame_get_uint(ui.frame.body, "errors", &errors), 0);
+	ck_assert_uint_ge(errors, 1);
+	ck_assert_int_eq(frame_get_array(ui.frame.body, "messages", &messages), 0);
+	while (frame_next_item(messages, &cursor, &item) == 1)
+		if (frame_get_uint(item, "line", &line) == 0 && line == 2)
+			named = true;
+	ck_assert(named);
+	caller_close(&ui);
+	world_stop(&world);
+}
+END_TEST
+
+int main(void) {
+	const TTest *const tests[] = {
+		the_installed_configuration_survives_any_damage_to_the_file,
+		a_valid_file_that_nobody_installed_does_not_run,
+		without_any_configuration_the_broker_runs_and_says_so,
+		care_works_and_nothing_else_without_database_or_key,
+		nobody_initialises_a_device_whose_database_was_taken_away,
+		check_names_the_line_and_changes_nothing,
+	};
+
+	return RUN_TESTS("broker configuration", tests);
+}

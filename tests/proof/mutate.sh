@@ -1,0 +1,120 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Does the proof notice? From the root of the source tree: tests/proof/mutate.sh
+#
+# Each block of tests/proof/mutations changes a copy of the code, or of code and
+# rule together, and names what to prove then. Every one must break the proof.
+#
+# Exit status: 0 all broke it; 1 not; 77 the provers are missing.
+
+set -u
+here=tests/proof
+. "$here/common.sh" || exit 1
+
+# field BLOCK NAME: the text behind "NAME: ", one line for each.
+field() {
+	sed -n "s/^$2: //p" "$1"
+}
+
+# apply BLOCK DIR: changes DIR/FILE; false when a line to change is not there.
+# Each "line" is looked for behind the line that begins with the last "in".
+apply() {
+	file=$2/$(field "$1" file)
+	awk '
+		FNR == NR {
+			if (sub(/^in: /, "")) where = $0
+			else if (sub(/^line: /, "")) { n++; from[n] = $0; at[n] = where }
+			else if (sub(/^with: /, "")) to[n] = $0
+			next
+		}
+		{
+			for (i = 1; i <= n; i++) {
+				if (!seen[i] && index($0, at[i]) > 0)
+					seen[i] = 1
+				p = index($0, from[i])
+				if (seen[i] && !done[i] && p > 0) {
+					$0 = substr($0, 1, p - 1) to[i] substr($0, p + length(from[i]))
+					done[i] = 1
+				}
+			}
+			print
+		}
+		END { for (i = 1; i <= n; i++) if (!done[i]) exit 1; if (n == 0) exit 1 }
+	' "$1" "$file" >"$file.new" && mv "$file.new" "$file"
+}
+
+# try NUMBER: writes the outcome to $out/mutant-NUMBER/result.
+try() {
+	dir=$out/mutant-$1
+	block=$out/mutation-$1
+	rm -rf "$dir" && mkdir -p "$dir/policy" || return
+	cp policy/*.[ch] "$here/lemmas.c" "$dir/policy/" || return
+	mv "$dir/policy/lemmas.c" "$dir/lemmas.c"
+	if ! apply "$block" "$dir"; then
+		echo "DOES NOT APPLY" >"$dir/result"
+		return
+	fi
+	prove=$(field "$block" prove)
+	case $prove in
+	sources\ *) try_sources "$dir" "${prove#sources }" ;;
+	lemma\ *) try_goals "$dir" lemmas.c "${prove#lemma }" "" ;;
+	*) try_goals "$dir" "$(field "$block" file)" "$prove" "$(field "$block" only)" ;;
+	esac >"$dir/result"
+}
+
+try_sources() {
+	if [ -z "$(sources "$1" "$1/policy/decide.c" "$2")" ]; then
+		echo "DOES NOT COMPILE"
+	elif reads_only_what_it_may "$1" "$1/policy/decide.c" "$2" >"$1/log"; then
+		echo "NOT NOTICED"
+	else
+		echo "broke the analysis"
+	fi
+}
+
+try_goals() {
+	wp "$1" -wp-fct "$3" ${4:+-wp-prop="$4"} "$1/$2" >"$1/log"
+	set -- $(goals "$1/log")
+	if [ $# -ne 2 ]; then
+		echo "DOES NOT COMPILE"
+	elif [ "$1" -lt "$2" ]; then
+		echo "broke the proof ($1 / $2)"
+	else
+		echo "NOT NOTICED ($1 / $2)"
+	fi
+}
+
+need_provers
+configure_provers
+rm -f "$out"/mutation-*
+awk -v out="$out/mutation-" '
+	/^#/ { next }
+	/^$/ { inside = 0; next }
+	!inside { inside = 1; n++ }
+	{ print > (out n) }
+' $here/mutations
+total=$(ls "$out" | grep -c '^mutation-[0-9]*$')
+
+# Two at a time, in order.
+n=1
+broke=0
+while [ "$n" -le "$total" ]; do
+	second=
+	try "$n" &
+	first=$!
+	if [ "$n" -lt "$total" ]; then
+		try $((n + 1)) &
+		second=$!
+	fi
+	wait $first $second
+	for i in $n ${second:+$((n + 1))}; do
+		result=$(cat "$out/mutant-$i/result" 2>/dev/null || echo "NO RESULT")
+		case $result in broke*) broke=$((broke + 1)) ;; esac
+		printf '%2d  %s: %s\n' "$i" "$(field "$out/mutation-$i" why)" "$result"
+	done
+	n=$((n + 2))
+done
+
+echo "$total mutations, $broke broke the proof"
+[ "$total" -ge 12 ] && [ "$broke" -eq "$total" ]
