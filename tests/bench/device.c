@@ -73,7 +73,7 @@ static void lay_out(struct bench *b, struct device *d) {
 }
 
 const char *device_start(struct bench *b, struct device *d) {
-	struct caller service, seat;
+	static struct caller service, seat; /* large */
 	char recovery[64];
 
 	if (access(TEST_CAREWARDD, X_OK) < 0)
