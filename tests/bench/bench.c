@@ -146,6 +146,7 @@ int main(int argc, char **argv) {
 	}
 	if (optind != argc || !only_is_known(only))
 		usage(2);
+	bench_watch_signals();
 	make_dir(&bench, dir);
 	storage_name(&bench);
 	(void)snprintf(bench.config, sizeof(bench.config), "%s", TEST_CONFIG_DIR);

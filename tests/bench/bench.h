@@ -60,6 +60,9 @@ struct bench {
 	unsigned n_rows;
 };
 
+/* From now on SIGINT and SIGTERM end the program between two batches, cleaned up. */
+void bench_watch_signals(void);
+
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t bench_ns(void);
 

@@ -72,6 +72,36 @@ static void lay_out(struct bench *b, struct device *d) {
 	           "passwords = {\n  argon2_memory = 19456;\n  argon2_passes = 2;");
 }
 
+/* The device that runs, for when the bench ends in the middle; NULL: none. */
+static struct device *running;
+
+/* The sockets; everything else is below the directory that is removed. */
+static void remove_sockets(const struct device *d) {
+	for (int i = 0; i < 2; ++i) {
+		char path[128];
+
+		(void)snprintf(path, sizeof(path), "%s/%s", d->run, i == 0 ? "main" : "service");
+		(void)unlink(path);
+	}
+	(void)rmdir(d->run);
+}
+
+static void end_running(void) {
+	if (!running)
+		return;
+	world_kill(&running->world);
+	remove_sockets(running);
+	running = NULL;
+}
+
+static void watch_over(struct device *d) {
+	static bool registered;
+
+	running = d;
+	bench_must(registered || atexit(end_running) == 0, "atexit");
+	registered = true;
+}
+
 const char *device_start(struct bench *b, struct device *d) {
 	static struct caller service, seat; /* large */
 	char recovery[64];
@@ -81,6 +111,7 @@ const char *device_start(struct bench *b, struct device *d) {
 	*d = (struct device){ .world = { .ready_fd = -1 } };
 	lay_out(b, d);
 	world_start(&d->world);
+	watch_over(d);
 	caller_open(&service, &d->world, "service");
 	world_commission(&d->world, &service, recovery);
 	caller_sign_in(&service, "anna");
@@ -93,14 +124,8 @@ const char *device_start(struct bench *b, struct device *d) {
 
 void device_stop(struct device *d) {
 	world_stop(&d->world);
-	/* The sockets; everything else is below the directory that is removed. */
-	for (int i = 0; i < 2; ++i) {
-		char path[128];
-
-		(void)snprintf(path, sizeof(path), "%s/%s", d->run, i == 0 ? "main" : "service");
-		(void)unlink(path);
-	}
-	(void)rmdir(d->run);
+	remove_sockets(d);
+	running = NULL;
 }
 
 /* The letter of the process's state: T when it is stopped. */

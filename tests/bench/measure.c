@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/bench/bench.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -13,6 +14,19 @@ struct figures {
 };
 
 static volatile uint64_t kept;
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number) {
+	interrupted = 1;
+}
+
+void bench_watch_signals(void) {
+	/* The second one ends it at once. */
+	const struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+
+	bench_must(sigaction(SIGINT, &action, NULL) == 0 && sigaction(SIGTERM, &action, NULL) == 0,
+	           "sigaction");
+}
 
 uint64_t bench_ns(void) {
 	struct timespec ts;
@@ -73,9 +87,11 @@ static double batch_time(const struct contender *c) {
 /* One round: every contender in turn, @batches times. */
 static void round_run(const struct contender *contenders, unsigned n, unsigned batches,
                       double *samples, struct figures *ret_figures) {
-	for (unsigned i = 0; i < batches; ++i)
+	for (unsigned i = 0; i < batches; ++i) {
+		bench_must(!interrupted, "interrupted");
 		for (unsigned c = 0; c < n; ++c)
 			samples[c * batches + i] = batch_time(&contenders[c]);
+	}
 	for (unsigned c = 0; c < n; ++c) {
 		double *mine = samples + c * batches;
 

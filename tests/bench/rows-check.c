@@ -160,7 +160,7 @@ void rows_check(struct bench *b) {
 		{ .name = "pages, with clock and reason", .n = N, .run = run_functions, .arg = &p },
 		{ .name = "cw_check(), nurse signed in", .n = N, .run = run_check, .arg = &p },
 	};
-	struct device device;
+	static struct device device; /* outlives exit() */
 	const char *why = device_start(b, &device);
 	unsigned n = ARRAY_SIZE(rows);
 

@@ -299,7 +299,7 @@ static void rows_beyond(struct bench *b, struct glass *g) {
 }
 
 void rows_glass(struct bench *b) {
-	struct glass g = { .fd = -1 };
+	static struct glass g; /* outlives exit() */
 	const char *why = device_start(b, &g.device);
 
 	g.full = client_open(NULL);

@@ -82,11 +82,12 @@ static void peer_make(struct bench *b, struct record *r) {
 	char path[320];
 
 	(void)snprintf(path, sizeof(path), "%s/peer.db", b->dir);
-	bench_must(sqlite3_open(path, &r->db) == SQLITE_OK &&
-	                   sqlite3_exec(r->db, "CREATE TABLE t (seq INTEGER PRIMARY KEY, body BLOB)",
-	                                NULL, NULL, NULL) == SQLITE_OK &&
-	                   sqlite3_prepare_v2(r->db, "INSERT INTO t (body) VALUES (?1)", -1, &r->insert,
-	                                      NULL) == SQLITE_OK,
+	bench_must(sqlite3_open(path, &r->db) == SQLITE_OK, "SQLite");
+	bench_must(sqlite3_exec(r->db, "CREATE TABLE t (seq INTEGER PRIMARY KEY, body BLOB)", NULL,
+	                        NULL, NULL) == SQLITE_OK,
+	           "SQLite");
+	bench_must(sqlite3_prepare_v2(r->db, "INSERT INTO t (body) VALUES (?1)", -1, &r->insert,
+	                              NULL) == SQLITE_OK,
 	           "SQLite");
 }
 

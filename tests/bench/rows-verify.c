@@ -52,9 +52,10 @@ static void collect(struct journal *j) {
 
 	j->bytes = calloc(1, room);
 	(void)snprintf(path, sizeof(path), "%s/careward.db", j->s.path);
-	bench_must(j->bytes && sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-	                   sqlite3_prepare_v2(db, "SELECT body FROM journal ORDER BY seq", -1, &stmt,
-	                                      NULL) == SQLITE_OK,
+	bench_must(j->bytes && sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK,
+	           "the journal cannot be read");
+	bench_must(sqlite3_prepare_v2(db, "SELECT body FROM journal ORDER BY seq", -1, &stmt, NULL) ==
+	                   SQLITE_OK,
 	           "the journal cannot be read");
 	while (sqlite3_step(stmt) == SQLITE_ROW) {
 		size_t n = (size_t)sqlite3_column_bytes(stmt, 0);
