@@ -16,6 +16,13 @@ struct memory_pattern {
 
 void memory_pattern_set(struct memory_pattern *pattern, const uint8_t *p, size_t n);
 
+/*
+ * Can it be looked through? Not with the address sanitizer: it keeps what was
+ * freed, on purpose, and maps terabytes. The suites say so and leave those tests
+ * to the plain build.
+ */
+bool memory_can_be_searched(void);
+
 /* How often it stands in the writable memory of this process. */
 size_t memory_find(const struct memory_pattern *pattern);
 

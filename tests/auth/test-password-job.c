@@ -29,8 +29,14 @@ int __wrap_argon2id_ctx(argon2_context *context);
 int __wrap_argon2id_ctx(argon2_context *context) {
 	++n_fills;
 	n_fill_blocks += (uint64_t)context->m_cost * context->t_cost;
-	if (fail_at != 0 && n_fills == fail_at)
+	if (fail_at != 0 && n_fills == fail_at) {
+		uint8_t *block = NULL;
+
+		/* Fails after it has begun to work in the arena. */
+		if (context->allocate_cbk(&block, COST_KIB * 1024) == 0)
+			memset(block, 0xee, COST_KIB * 1024);
 		return fail_with;
+	}
 	return __real_argon2id_ctx(context);
 }
 
@@ -47,6 +53,14 @@ static void set_up(void) {
 
 static void tear_down(void) {
 	arena = arena_free(arena);
+}
+
+static bool arena_is_clean(void) {
+	uint8_t any = 0;
+
+	for (size_t i = 0; i < arena->size; ++i)
+		any |= arena->block[i];
+	return any == 0;
 }
 
 static struct secret secret_of(const char *text) {
@@ -302,6 +316,7 @@ START_TEST(PW_26_a_failing_backend_matches_nobody) {
 		ck_assert_msg(job.error == backend[_i].expect, "%s: error %d", backend[_i].why,
 		              job.error);
 		ck_assert_uint_eq(job.matched | job.is_made, 0);
+		ck_assert_msg(arena_is_clean(), "%s: the arena is not", backend[_i].why);
 	}
 }
 END_TEST
@@ -428,8 +443,7 @@ START_TEST(the_arena_is_left_clean_and_out_of_core_dumps) {
 	struct verifier verifier = verifier_of("Correct-Horse-7", &cost);
 
 	(void)verifier;
-	for (size_t i = 0; i < arena->size; ++i)
-		ck_assert_msg(arena->block[i] == 0, "byte %zu of the arena is left", i);
+	ck_assert(arena_is_clean());
 	ck_assert_uint_eq((uintptr_t)arena->block % (2 * 1024 * 1024), 0);
 	ck_assert_msg(memory_has_flag(arena->block, "dd"), "the arena would be dumped");
 }
@@ -515,7 +529,9 @@ static Suite *suite(void) {
 	tcase_add_test(t, PW_19_a_taken_arena_refuses);
 	tcase_add_test(t, no_arena_is_an_error);
 	tcase_add_test(t, the_arena_is_left_clean_and_out_of_core_dumps);
-	tcase_add_loop_test(t, PW_20_nothing_is_left_in_memory, 0, (int)ARRAY_SIZE(remains));
+	if (memory_can_be_searched())
+		tcase_add_loop_test(t, PW_20_nothing_is_left_in_memory, 0,
+		                    (int)ARRAY_SIZE(remains));
 	suite_add_tcase(s, t);
 	return s;
 }
