@@ -334,6 +334,7 @@ int journal_erase_texts(struct store *store, uint64_t seq) {
 		store_rollback(store);
 		return write_errno(r);
 	}
+	store->scrub = store->scrub || n > 0;
 	r = store_commit(store);
 	return r < 0 ? r : n > 0 ? 0 : -ENOENT;
 }

@@ -71,8 +71,8 @@ struct journal_entry {
  * journal makes the key of the first epoch, and its public half (the anchor)
  * becomes durable with the entry. An empty string is the same as none. An entry
  * of 3xx, or a changed password, without a target is about its account, and is
- * written with that as the target. @entry's
- * seq holds as soon as the transaction does.
+ * written with that as the target. @entry's seq holds as soon as the transaction
+ * does.
  *
  * Return: 0; -EINVAL (a field out of range, a string too long, invalid UTF-8);
  * what store_begin() and store_commit() return.
@@ -112,8 +112,8 @@ int journal_head(struct store *store, struct journal_head *ret_head);
  * journal_erase_texts() - erase the name and text of an entry, for good
  *
  * The hashes stay, so the journal still verifies. The caller appends the
- * TEXT_ERASED entry in the same transaction, and checkpoints the store after:
- * until then the sealed text is still in the log file.
+ * TEXT_ERASED entry in the same transaction, and calls store_checkpoint() after
+ * it until that returns 0: before, the sealed text is still in the log file.
  *
  * Return: 0; -ENOENT (nothing there to erase); what store_begin() and
  * store_commit() return.

@@ -54,6 +54,7 @@ struct store {
 	bool doomed;     /* an inner one failed: the outermost cannot commit  */
 	bool committing; /* the only time when SQLite may commit a change     */
 	bool broken;
+	bool scrub; /* something was erased that the log still holds      */
 
 	struct store_statement *statements;
 	size_t n_statements, n_statements_held;

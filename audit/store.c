@@ -156,7 +156,7 @@ static int connect_store(struct store *store) {
 	uint8_t device_id[16];
 	int r = connect_to(store->path, store->mode, 0, &db, device_id);
 
-	if (r == -EIO && store->mode == STORE_READ_ONLY)
+	if ((r == -EIO || r == -EROFS) && store->mode == STORE_READ_ONLY)
 		r = connect_immutable(store, &db, device_id);
 	if (r == -EEXIST || r == -EROFS)
 		r = store->mode == STORE_READ_ONLY ? -EIO : r;
@@ -372,10 +372,17 @@ int store_checkpoint(struct store *store) {
 		return -EROFS;
 	if (store->depth > 0)
 		return -EBUSY;
-	rc = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &n_log, &n_done);
+	/* A log that is kept is quicker to write to; but what was erased has to go. */
+	rc = sqlite3_wal_checkpoint_v2(store->db, NULL,
+				       store->scrub ? SQLITE_CHECKPOINT_TRUNCATE
+						    : SQLITE_CHECKPOINT_PASSIVE,
+				       &n_log, &n_done);
 	if (rc != SQLITE_OK)
 		return store_errno(rc);
-	return n_done < n_log ? -EBUSY : 0;
+	if (n_done < n_log)
+		return -EBUSY;
+	store->scrub = false;
+	return 0;
 }
 
 /* Makes room for one more. Return: 0; -ENOMEM. */

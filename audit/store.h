@@ -47,8 +47,8 @@ int store_create(int dirfd, const uint8_t device_id[16]);
  *
  * Return: 0; -EINVAL (no keys for writing); -ENOENT (no file); -EPERM (not our
  * file, or open to others; only for writing); -EBADMSG (not ours: header, schema,
- * application id, a link); -ENOTSUP (written by newer code, min_reader above STORE_FORMAT); -EBUSY
- * (another writer has it); -EROFS; -EIO; -ENOMEM.
+ * application id, a link); -ENOTSUP (written by newer code, min_reader above
+ * STORE_FORMAT); -EBUSY (another writer has it); -EROFS; -EIO; -ENOMEM.
  */
 int store_open(int dirfd, enum store_mode mode, struct keystore *ks, struct store **ret_store);
 
@@ -63,10 +63,10 @@ void store_device_id(const struct store *store, uint8_t ret_id[16]);
  * nested: only the outermost store_commit() syncs. Every store_begin() that
  * returned 0 is ended by one store_commit() or store_rollback(); after an inner
  * store_rollback() the outermost store_commit() rolls back, too, and returns
- * -EIO. A change outside a transaction is refused by SQLite (commit hook). A failed commit rolls back
- * everything and marks the store broken: every later call returns -EIO until
- * store_reopen() succeeds; the caller then writes again what was not
- * acknowledged.
+ * -EIO. A change outside a transaction is refused by SQLite (commit hook). A
+ * failed commit rolls back everything and marks the store broken: every later
+ * call returns -EIO until store_reopen() succeeds; nothing of the failed commit
+ * is there then, and the caller writes again what was not acknowledged.
  *
  * Return: 0; -EBUSY; -ENOSPC; -EROFS; -EIO.
  */

@@ -17,6 +17,14 @@
 
 struct fixture fx;
 
+/* Directories carry the number of the run, which removes what a failed test leaves. */
+static pid_t run_id;
+
+static const char *base_directory(void) {
+	/* In memory where that is possible: what is tested here never waits for a disk. */
+	return access("/dev/shm", W_OK) == 0 ? "/dev/shm" : ".";
+}
+
 void remove_tree(const char *path) {
 	DIR *d = opendir(path);
 	struct dirent *e;
@@ -40,9 +48,8 @@ void fixture_setup(void) {
 	static const uint8_t device_id[16] = "device of tests";
 
 	memset(&fx, 0, sizeof(fx));
-	/* In memory where that is possible: what is tested here never waits for a disk. */
-	(void)snprintf(fx.directory, sizeof(fx.directory), "%s/audit-test-XXXXXX",
-		       access("/dev/shm", W_OK) == 0 ? "/dev/shm" : ".");
+	(void)snprintf(fx.directory, sizeof(fx.directory), "%s/audit-test-%ld-XXXXXX",
+		       base_directory(), (long)run_id);
 	ck_assert_ptr_nonnull(mkdtemp(fx.directory));
 	fx.dirfd = open(fx.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(fx.dirfd, 0);
@@ -274,13 +281,31 @@ void copy_file(const char *from, const char *to) {
 	(void)close(out);
 }
 
+static void remove_left(void) {
+	char prefix[64], path[320];
+	DIR *d = opendir(base_directory());
+	const struct dirent *e;
+
+	(void)snprintf(prefix, sizeof(prefix), "audit-test-%ld-", (long)run_id);
+	while (d && (e = readdir(d)) != NULL) {
+		if (strncmp(e->d_name, prefix, strlen(prefix)) != 0)
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/%s", base_directory(), e->d_name);
+		remove_tree(path);
+	}
+	if (d)
+		(void)closedir(d);
+}
+
 int run_suite(Suite *suite) {
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
+	run_id = getpid();
 	srunner_set_tap(runner, "-");
 	srunner_run_all(runner, CK_SILENT);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	remove_left();
 	return failed == 0 ? 0 : 1;
 }

@@ -252,6 +252,7 @@ START_TEST(a_snapshot_in_a_read_only_place_can_be_read) {
 	ck_assert_int_eq(journal_head(reader, &head), 0);
 	ck_assert_uint_eq(head.seq, 12);
 	reader = store_close(reader);
+	ck_assert_int_eq(fchmod(fd, 0700), 0);
 	(void)close(fd);
 }
 END_TEST
