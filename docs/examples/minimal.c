@@ -3,13 +3,13 @@
 #include <poll.h>
 #include <stdio.h>
 
-enum { THERAPY_STOP, THERAPY_START }; /* in a product careward-compile writes these */
+enum { STOP, START }; /* in a product, careward-compile writes these and the table */
 static const struct cw_action actions[] = { { "therapy.stop", CW_KIND_ALWAYS },
-	                                    { "therapy.start", CW_KIND_CARE } };
+                                            { "therapy.start", CW_KIND_CARE } };
 
 int main(void) {
-	struct cw_options options = { .size = sizeof(options), .n_actions = 2, .actions = actions,
-		                      .broker_uid = UINT32_MAX };
+	struct cw_options options = { .size = sizeof(options), .n_actions = 2,
+	                              .actions = actions, .broker_uid = UINT32_MAX };
 	struct cw_event event = { .size = sizeof(event) };
 	enum cw_verdict verdict = CW_DENY;
 	uint8_t emergency[16];
@@ -17,20 +17,17 @@ int main(void) {
 
 	if (cw_open(&options, &cw) < 0)
 		return 1;
-	for (int touches = 0; touches < 3; ++touches) {
+	while (verdict != CW_ALLOW) { /* until therapy runs */
 		struct pollfd p = { .fd = cw_fd(cw), .events = POLLIN };
-		int wait = cw_timeout_ms(cw);
 
-		(void)poll(&p, 1, wait < 0 || wait > 100 ? 100 : wait);
+		(void)poll(&p, 1, cw_timeout_ms(cw));
 		(void)cw_dispatch(cw);
 		while (cw_next_event(cw, &event))
 			(void)printf("event %d: redraw\n", (int)event.kind);
-		if (cw_check(cw, THERAPY_START, NULL) == CW_BREAK_GLASS) /* offer it; on two touches: */
+		if (cw_check(cw, START, NULL) == CW_BREAK_GLASS) /* after two touches */
 			(void)cw_break_glass(cw, NULL, emergency, NULL);
-		if (cw_use(cw, THERAPY_START, "channel 1", cw_session(cw), &verdict, NULL, NULL) == 0 &&
-		    verdict == CW_ALLOW)
-			(void)printf("therapy runs\n");
+		(void)cw_use(cw, START, "channel 1", cw_session(cw), &verdict, NULL, NULL);
 	}
-	cw = cw_close(cw);
-	return verdict == CW_ALLOW ? 0 : 1;
+	(void)printf("therapy runs\n");
+	return cw_close(cw) != NULL;
 }

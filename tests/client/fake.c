@@ -12,11 +12,11 @@
 #include <unistd.h>
 
 const struct cw_action fake_actions[N_ACTIONS] = {
-	[STOP] = { "therapy.stop", CW_KIND_ALWAYS },
-	[START] = { "therapy.start", CW_KIND_CARE },
-	[LIMITS] = { "settings.limits", CW_KIND_GUARDED },
-	[UPDATE] = { "software.update", CW_KIND_SENSITIVE },
-	[LOST] = { "therapy.lost", CW_KIND_CARE },
+	[STOP] = {"therapy.stop",     CW_KIND_ALWAYS   },
+	[START] = { "therapy.start",   CW_KIND_CARE     },
+	[LIMITS] = { "settings.limits", CW_KIND_GUARDED  },
+	[UPDATE] = { "software.update", CW_KIND_SENSITIVE},
+	[LOST] = { "therapy.lost",    CW_KIND_CARE     },
 };
 
 /* Not an assertion of Check: programs without it use this, too. */

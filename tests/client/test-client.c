@@ -177,7 +177,8 @@ START_TEST(guarded_is_answered_when_the_broker_has_recorded_it) {
 		struct cw_event event;
 		unsigned n;
 
-		ck_assert_int_eq(cw_use(cw, LIMITS, "upper", 42, &verdict, NULL, &serial), -EINPROGRESS);
+		ck_assert_int_eq(cw_use(cw, LIMITS, "upper", 42, &verdict, NULL, &serial),
+		                 -EINPROGRESS);
 		ck_assert_int_eq(verdict, CW_CONFIRM);
 		fake_read_frame(&fake, "use");
 		text_is("action", "settings.limits");

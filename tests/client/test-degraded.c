@@ -407,6 +407,15 @@ START_TEST(a_foreign_broker_is_told_once) {
 }
 END_TEST
 
+START_TEST(without_a_uid_only_root_and_careward_may_be_the_broker) {
+	uint32_t careward = passwd_uid("/etc/passwd", "careward");
+	bool wanted = geteuid() == 0 || geteuid() == careward;
+
+	open_cw(UINT32_MAX);
+	ck_assert_int_eq(cw->link, wanted ? LINK_GREETING : LINK_DOWN);
+}
+END_TEST
+
 /* In a child whose 0, 1 and 2 are closed. Return: 0 when none of them came into use. */
 static int closed_child(void) {
 	struct cw_options options = fake_options(&fake);
@@ -500,7 +509,8 @@ START_TEST(actions_are_checked) {
 		{ "", CW_KIND_CARE },
 		{ "x", CW_KIND_NONE },
 		{ "x", CW_N_KINDS },
-		{ "0123456789012345678901234567890123456789012345678901234567890123", CW_KIND_CARE },
+		{ "0123456789012345678901234567890123456789012345678901234567890123",
+		  CW_KIND_CARE },
 	};
 	struct cw_options options = fake_options(&fake);
 	struct cw *other = NULL;
@@ -563,6 +573,7 @@ int main(void) {
 	tcase_add_test(t, tries_again_later_each_time);
 	tcase_add_test(t, a_broker_that_never_greets_is_left);
 	tcase_add_test(t, a_foreign_broker_is_told_once);
+	tcase_add_test(t, without_a_uid_only_root_and_careward_may_be_the_broker);
 	tcase_add_loop_test(t, the_broker_s_user_is_found, 0, (int)ARRAY_SIZE(users));
 	tcase_add_test(t, low_descriptors_are_never_used);
 	tcase_add_test(t, no_descriptor_is_left_behind);

@@ -12,11 +12,10 @@
 
 /* Bits of "flags", as the journal's page says. */
 #define HISTORY_CLAIMED 0x01u
-#define HISTORY_LATE 0x02u
+#define HISTORY_LATE    0x02u
 
 int cw_history(struct cw *cw, uint64_t before, uint32_t n,
-               void (*each)(const struct cw_history_entry *entry, void *userdata),
-               void *userdata) {
+	       void (*each)(const struct cw_history_entry *entry, void *userdata), void *userdata) {
 	struct frame_writer w;
 	int r;
 

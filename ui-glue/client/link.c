@@ -72,7 +72,7 @@ int frame_send(struct cw *cw, struct frame_writer *w) {
 }
 
 int request_send(struct cw *cw, struct frame_writer *w, enum pending_what what, uint64_t attempt,
-                 uint64_t *ret_serial) {
+		 uint64_t *ret_serial) {
 	struct pending *pending;
 	uint64_t serial = cw->serial;
 	int r;
@@ -141,8 +141,8 @@ static int socket_connect(struct cw *cw) {
 /* The next try, later each time. */
 static void retry_set(struct cw *cw, uint64_t now) {
 	cw->deadline_ms = now + cw->retry_ms;
-	cw->retry_ms = cw->retry_ms * 2 > CLIENT_RETRY_LAST_MS ? CLIENT_RETRY_LAST_MS
-	                                                       : cw->retry_ms * 2;
+	cw->retry_ms =
+		cw->retry_ms * 2 > CLIENT_RETRY_LAST_MS ? CLIENT_RETRY_LAST_MS : cw->retry_ms * 2;
 }
 
 int link_connect(struct cw *cw, int fd, uint64_t now) {
@@ -229,7 +229,7 @@ static int packet_receive(struct cw *cw, struct packet *packet) {
 
 /* The broker's greeting: the state page, and before it the policy page if there is one. */
 static int hello_take(struct cw *cw, const struct frame *frame, struct packet *packet,
-                      uint64_t now) {
+		      uint64_t now) {
 	const struct policy_table *table = NULL;
 	const struct state_page *page = NULL;
 	uint64_t result, pages;

@@ -21,13 +21,15 @@ static void cw_closep(struct cw **cw) {
 }
 
 static bool action_is_valid(const struct cw_action *action) {
-	return action->name && action->name[0] != 0 && text_is_fit(action->name, POLICY_NAME_SIZE) &&
-	       action->kind > CW_KIND_NONE && action->kind < CW_N_KINDS;
+	return action->name && action->name[0] != 0 &&
+	       text_is_fit(action->name, POLICY_NAME_SIZE) && action->kind > CW_KIND_NONE &&
+	       action->kind < CW_N_KINDS;
 }
 
 static bool options_are_valid(const struct cw_options *options) {
 	if (!options || options->size < sizeof(*options) ||
-	    options->n_actions > CLIENT_ACTIONS_MAX || (options->n_actions > 0 && !options->actions))
+	    options->n_actions > CLIENT_ACTIONS_MAX ||
+	    (options->n_actions > 0 && !options->actions))
 		return false;
 	if (options->embedded && !options->embedded_config)
 		return false;
