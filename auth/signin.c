@@ -258,7 +258,7 @@ struct attempt *attempt_free(struct attempt *attempt) {
 }
 
 enum attempt_want attempt_want(const struct attempt *attempt) {
-	return attempt->want;
+	return attempt->state == ATTEMPT_ST_OVER ? ATTEMPT_OVER : attempt->want;
 }
 
 const struct attempt_prompt *attempt_prompt(const struct attempt *attempt) {
@@ -287,7 +287,7 @@ int attempt_answer(struct attempt *attempt, struct secret *answer, const struct 
 }
 
 struct password_job *attempt_job(struct attempt *attempt) {
-	return attempt->want == ATTEMPT_HASH ? &attempt->job : NULL;
+	return attempt_want(attempt) == ATTEMPT_HASH ? &attempt->job : NULL;
 }
 
 int attempt_hashed(struct attempt *attempt, const struct moment *now) {
