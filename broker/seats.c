@@ -144,7 +144,8 @@ struct question {
 static bool answer(int out, struct seats *seats, enum seats_source source) {
 	seats->source = source;
 	seats_close(seats);
-	return seats_are_valid(seats) && write(out, seats, sizeof(*seats)) == (ssize_t)sizeof(*seats);
+	return seats_are_valid(seats) &&
+	       write(out, seats, sizeof(*seats)) == (ssize_t)sizeof(*seats);
 }
 
 static int child(const struct question *q, int out) {

@@ -65,6 +65,10 @@ int spool_file_open(int state_fd, int flags, int *ret_fd) {
 	return 0;
 }
 
+static uint32_t header_crc(const struct spool_header *header) {
+	return policy_crc32((const uint8_t *)header, offsetof(struct spool_header, crc), 0);
+}
+
 int spool_file_done(int fd, uint64_t *ret_done) {
 	struct spool_header header;
 	int r;
@@ -73,7 +77,7 @@ int spool_file_done(int fd, uint64_t *ret_done) {
 	if (r < 0)
 		return r;
 	if (header.magic != SPOOL_HEADER_MAGIC || header.version != SPOOL_VERSION ||
-	    header.crc != policy_crc32((const uint8_t *)&header, offsetof(struct spool_header, crc), 0))
+	    header.crc != header_crc(&header))
 		header.done = 0;
 	*ret_done = header.done;
 	return 0;
@@ -87,7 +91,7 @@ int spool_file_set_done(int fd, uint64_t done) {
 	};
 	int r;
 
-	header.crc = policy_crc32((const uint8_t *)&header, offsetof(struct spool_header, crc), 0);
+	header.crc = header_crc(&header);
 	r = write_at(fd, &header, sizeof(header), 0);
 	if (r < 0)
 		return r;

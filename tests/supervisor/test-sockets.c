@@ -68,7 +68,7 @@ static int find_never(const char *config_path, uint32_t gid, struct seats *ret_s
 
 static int find_bad_name(const char *config_path, uint32_t gid, struct seats *ret_seats) {
 	(void)find_two(config_path, gid, ret_seats);
-	(void)strcpy(ret_seats->seats[1].name, "../up");
+	(void)snprintf(ret_seats->seats[1].name, LIMIT_NAME, "../up");
 	return 0;
 }
 
@@ -152,8 +152,8 @@ START_TEST(seats_out_of_range_are_refused) {
 		seats.seats[i].mode = bad_seats[_i].mode;
 		seats.seats[i].one_user = bad_seats[_i].one_user;
 	}
-	(void)strcpy(seats.seats[0].name, bad_seats[_i].first);
-	(void)strcpy(seats.seats[1].name, bad_seats[_i].second);
+	(void)snprintf(seats.seats[0].name, LIMIT_NAME, "%s", bad_seats[_i].first);
+	(void)snprintf(seats.seats[1].name, LIMIT_NAME, "%s", bad_seats[_i].second);
 	seats_close(&seats);
 	ck_assert_msg(!seats_are_valid(&seats), "%s", bad_seats[_i].why);
 }

@@ -62,7 +62,7 @@ static const struct {
 	int code;
 } deaths[] = {
 	{"an engine that exits before it is ready", TOY_EXIT, DEATH_EXIT, 7},
-	{"an engine that crashes", TOY_CRASH, DEATH_SIGNAL, SIGSEGV},
+	{"an engine that crashes", TOY_CRASH, DEATH_SIGNAL, SIGUSR2},
 	{"an engine that lives for a moment", TOY_BRIEF, DEATH_EXIT, 0},
 };
 
@@ -156,6 +156,28 @@ START_TEST(records_of_a_client_that_died_with_the_engine_reach_the_next_one) {
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 	(void)kill(toy_engine_pid(&toy), SIGKILL);
 	ck_assert(toy_wait_journal(&toy, NULL, 1, 200));
+	ck_assert_int_eq(toy_end(&toy), 0);
+}
+END_TEST
+
+START_TEST(the_last_words_of_an_engine_are_heard) {
+	struct toy_client client;
+
+	toy_client_new(&client, 1);
+	client.reconnects = false;
+	toy_begin(&toy, TOY_TALKS);
+	ck_assert(toy_wait(&toy.stage->readies, 1));
+	atomic_store(&toy.stage->act, TOY_LAZY);
+	/* More than is read at once, and nobody reads before it is dead. */
+	(void)kill(toy.supervisor, SIGSTOP);
+	ck_assert(toy_client_connect(&toy, &client));
+	ck_assert(toy_wait(&toy.stage->rings, 1));
+	for (int i = 0; i < 5; ++i)
+		ck_assert(toy_client_write(&client));
+	(void)kill(toy_engine_pid(&toy), SIGKILL);
+	(void)kill(toy.supervisor, SIGCONT);
+	ck_assert(toy_wait_journal(&toy, NULL, 1, 5));
+	toy_client_free(&client);
 	ck_assert_int_eq(toy_end(&toy), 0);
 }
 END_TEST
@@ -377,6 +399,7 @@ static Suite *suite_new(void) {
 	tcase_add_test(t, an_engine_that_settled_begins_the_waits_anew);
 	tcase_add_test(t, records_written_while_there_is_no_engine_reach_the_next_one);
 	tcase_add_test(t, records_of_a_client_that_died_with_the_engine_reach_the_next_one);
+	tcase_add_test(t, the_last_words_of_an_engine_are_heard);
 	tcase_add_test(t, a_client_that_has_not_come_back_is_still_heard);
 	tcase_add_loop_test(t, a_hung_engine_is_drained_around_then_killed_and_replaced, 0, 2);
 	tcase_add_test(t, an_engine_that_never_gets_ready_is_replaced);

@@ -30,6 +30,7 @@ struct toy_engine {
 	const struct engine_setup *setup;
 	struct toy_stage *stage;
 	struct spool *spool;
+	enum toy_act act;
 	struct toy_peer peers[CLIENTS];
 	uint64_t rings;
 };
@@ -82,6 +83,8 @@ static void take_client(struct toy_engine *e) {
 			break;
 		p->fd = fd;
 		p->number = ++e->rings;
+		for (int k = 0; e->act == TOY_TALKS && k < 100; ++k)
+			say(e, CONTROL_ALIVE, 0, -1);
 		say(e, CONTROL_RING, p->number, ring);
 		(void)close(ring);
 		atomic_fetch_add(&e->stage->rings, 1);
@@ -257,6 +260,7 @@ int toy_engine(const struct engine_setup *setup) {
 	struct toy_engine e = {.setup = setup, .stage = toy_stage};
 	enum toy_act act = (enum toy_act)atomic_load(&e.stage->act);
 
+	e.act = act;
 	for (int i = 0; i < CLIENTS; ++i)
 		e.peers[i].fd = -1;
 	note_start(&e);
@@ -270,7 +274,7 @@ int toy_engine(const struct engine_setup *setup) {
 	atomic_fetch_add(&e.stage->readies, 1);
 	say(&e, CONTROL_READY, 0, -1);
 	if (act == TOY_CRASH)
-		(void)raise(SIGSEGV);
+		(void)raise(SIGUSR2);
 	if (act == TOY_BRIEF) {
 		pause_ms(5);
 		return 0;

@@ -24,12 +24,13 @@ enum toy_act {
 	TOY_RUN = 0,  /* takes clients, drains their rings, obeys CONTROL_STOP      */
 	TOY_LAZY,     /* takes clients, never looks into their rings                */
 	TOY_EXIT,     /* returns 7 at once, never READY                             */
-	TOY_CRASH,    /* ends by SIGSEGV after READY                                */
+	TOY_CRASH,    /* ends by a signal after READY                                */
 	TOY_MUTE,     /* takes clients for a moment, then says nothing more         */
 	TOY_STOPPED,  /* the same, by SIGSTOP                                       */
 	TOY_SLOW,     /* READY only after a while                                   */
 	TOY_DEAF,     /* lives, does not obey CONTROL_STOP                          */
 	TOY_BRIEF,    /* READY, lives for some milliseconds, returns 0              */
+	TOY_TALKS,    /* like LAZY, with much to say before it tells of a ring        */
 	TOY_HOSTILE,  /* sends the supervisor every bad ring and bad message        */
 };
 
