@@ -115,7 +115,8 @@ int account_create(struct store *store, const struct actor *actor, const struct 
  * The generation must be the one read (compare and swap).
  *
  * Return: 0; -ESTALE (changed meanwhile: read again); -EBUSY (would leave no
- * enabled administrator); -EINVAL; -EIO.
+ * enabled administrator); -EINVAL; -EBADMSG (the stored account is damaged, and
+ * a change does not make it good); -EIO.
  */
 struct admin_rule {
 	uint32_t n_roles;

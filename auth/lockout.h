@@ -55,7 +55,9 @@ int lockout_read(struct store *store, const struct lockout_rules *rules,
  * lockout_count() - count one try as failed, before it is verified
  *
  * Inside the caller's transaction, which also writes EVENT_TRY_COUNTED and must
- * be committed before the verification's result is looked at.
+ * be committed before the verification's result is looked at. In the same
+ * transaction lockout_read() must have said that no wait runs: what waits is not
+ * verified, so it is not counted either.
  *
  * Return: 0 with the state that holds if the try fails; -EIO, -ENOSPC, -EROFS.
  */

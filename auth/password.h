@@ -151,9 +151,10 @@ void password_one_time(uint8_t random[static 32], struct secret *ret_secret);
  * Rows. All of these are one transaction with the entry named.
  *
  * password_load(): Return: 0; -ENOENT (has no password); -EBADMSG; -EIO.
- * password_store(): writes (compare and swap by generation) with @event and
- *   @outcome; number and generation are updated in @password. Return: 0;
- *   -ESTALE; -ENOSPC; -EIO.
+ * password_store(): writes (compare and swap by generation) with @event, which
+ *   is EVENT_PASSWORD_CHANGED or one of the 3xx: only those carry the account's
+ *   digest; number and generation are updated in @password. Return: 0; -ESTALE;
+ *   -EINVAL (event, no such account, ended); -EBADMSG; -ENOSPC; -EIO.
  */
 int password_load(struct store *store, uint32_t account, struct password *ret_password);
 int password_store(struct store *store, const struct actor *actor, const struct moment *now,

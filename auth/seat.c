@@ -222,7 +222,8 @@ static bool result_opens(const struct attempt_result *result, enum cw_purpose pu
 
 void seat_open(struct seat *seat, const struct attempt_result *result, uint64_t number,
                const struct moment *now) {
-	if (!result_opens(result, CW_PURPOSE_SIGN_IN) || number == 0)
+	if (number == 0 || (!result_opens(result, CW_PURPOSE_SIGN_IN) &&
+	                    !result_opens(result, CW_PURPOSE_RECOVER)))
 		return;
 	seat->session = (struct session){
 		.number = number,

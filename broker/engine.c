@@ -499,7 +499,7 @@ static void begin_state(struct engine *e) {
 	now = engine_now(e);
 	if (e->store && resume(e, &now) < 0)
 		engine_alarm(e, ALARM_STORE_FAILED, true);
-	if (spool_open(e->setup->state_fd, &e->spool) == 0)
+	if (!e->setup->without_journal && spool_open(e->setup->state_fd, &e->spool) == 0)
 		claims_drain_spool(e);
 	engine_publish_all(e, true);
 }

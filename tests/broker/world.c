@@ -127,7 +127,6 @@ void world_start(struct world *w) {
 		int fd = fcntl(pipes[1], F_DUPFD, 20);
 
 		snprintf(ready, sizeof(ready), "%d", fd);
-		setpgid(0, 0);
 		execl(TEST_CAREWARDD, "carewardd", "--config", w->config, "--state", w->state, "--run",
 		      w->run, "--ready-fd", ready, world_has_two_uids() ? "--user" : NULL, "nobody",
 		      NULL);
@@ -152,10 +151,10 @@ void world_stop(struct world *w) {
 	w->pid = 0;
 }
 
+/* Its children die with the supervisor. */
 void world_kill(struct world *w) {
 	if (w->pid <= 0)
 		return;
-	kill(-w->pid, SIGKILL);
 	kill(w->pid, SIGKILL);
 	waitpid(w->pid, NULL, 0);
 	w->pid = 0;

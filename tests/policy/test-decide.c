@@ -298,6 +298,22 @@ START_TEST(guarded_that_was_made_stricter_asks_for_more) {
 }
 END_TEST
 
+START_TEST(required_signal_must_be_known_to_be_true) {
+	table.actions[GUARDED].when_false = 0;
+	table.actions[GUARDED].when_true = 2;
+	expect_answer("unknown", GUARDED, NOW, &not_now);
+	seat.true_now = 2;
+	expect_answer("true", GUARDED, NOW, &yes);
+	seat.false_now |= 2;
+	expect_answer("told to be both", GUARDED, NOW, &not_now);
+	seat.true_now = 0;
+	expect_answer("false", GUARDED, NOW, &not_now);
+	expect_answer("true only until then", GUARDED, seat.signals_until, &not_now);
+	seat.true_later = 2;
+	expect_answer("true for good", GUARDED, seat.signals_until, &yes);
+}
+END_TEST
+
 START_TEST(no_table_lends_guarded_to_a_code) {
 	for (uint32_t asked = 0; asked < 256; ++asked) {
 		for (uint32_t had = 0; had < 256; ++had) {
@@ -370,6 +386,7 @@ int main(void) {
 	tcase_add_test(tc, zeroed_seat_lets_nobody_in);
 	tcase_add_test(tc, witness_is_asked_for_and_waived);
 	tcase_add_test(tc, guarded_that_was_made_stricter_asks_for_more);
+	tcase_add_test(tc, required_signal_must_be_known_to_be_true);
 	tcase_add_test(tc, no_table_lends_guarded_to_a_code);
 	tcase_add_test(tc, invalid_sensitive_is_never_allowed);
 	tcase_add_test(tc, po_04_no_three_flips_turn_one_verdict_into_another);
