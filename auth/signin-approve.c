@@ -75,6 +75,7 @@ static int note_reauth(struct attempt *a, const struct moment *now) {
 	struct attempt_result result = { 0 };
 	int r = attempt_commit(a, now);
 
+	a->result = (struct attempt_result){ 0 }; /* the approval's is yet to come */
 	if (r < 0)
 		return r;
 	result.success = ATTEMPT_YES;

@@ -119,10 +119,13 @@ static void close_attempt(struct attempt *a) {
 	if (!is_hashing)
 		explicit_bzero(&a->job, sizeof(a->job));
 	explicit_bzero(&a->prompt, sizeof(a->prompt));
-	if (!a->result.message)
-		a->result.message = "failed";
-	a->result.purpose = a->result.success == ATTEMPT_YES ? a->result.purpose
-	                                                     : a->route->row.purpose;
+	/* Who did not succeed carries nothing away but why. */
+	if (a->result.success != ATTEMPT_YES)
+		a->result = (struct attempt_result){
+			.purpose = a->route->row.purpose,
+			.message = a->result.message ? a->result.message : "failed",
+			.wait_ms = a->result.wait_ms,
+		};
 }
 
 /* Return: 0; -EPROTO (nothing like that is foreseen here); what the store returned. */
