@@ -26,7 +26,8 @@ int main(void) {
 			(void)printf("event %d: redraw\n", (int)event.kind);
 		if (cw_check(cw, START, NULL) == CW_BREAK_GLASS) /* after two touches */
 			(void)cw_break_glass(cw, NULL, emergency, NULL);
-		(void)cw_use(cw, START, "channel 1", cw_session(cw), &verdict, NULL, NULL);
+		if (cw_use(cw, START, "channel 1", cw_session(cw), &verdict, NULL, NULL) < 0)
+			return 1; /* a mistake in this program */
 	}
 	(void)printf("therapy runs\n");
 	return cw_close(cw) != NULL;

@@ -429,6 +429,19 @@ START_TEST(records_are_sent_again_in_order_and_not_all_at_once) {
 }
 END_TEST
 
+START_TEST(a_broker_that_breaks_off_at_once_is_asked_later_each_time) {
+	uint64_t before = cw->retry_ms;
+
+	for (int i = 0; i < 3; ++i)
+		reconnect();
+	ck_assert_uint_ge(cw->retry_ms, 8 * before);
+	cw->up_ms -= CLIENT_RETRY_LAST_MS; /* as if it had stayed */
+	fake_hang_up(&fake);
+	ck_assert_int_eq(cw_dispatch(cw), -ENOTCONN);
+	ck_assert_uint_eq(cw->retry_ms, 2 * CLIENT_RETRY_FIRST_MS);
+}
+END_TEST
+
 START_TEST(a_conversation_is_led_to_its_end) {
 	struct cw_prompt prompt = { .size = sizeof(prompt) };
 	struct cw_event event;
@@ -761,6 +774,7 @@ int main(void) {
 	tcase_add_test(t, the_broker_ends_an_emergency_for_good);
 	tcase_add_test(t, another_process_s_emergency_holds_here);
 	tcase_add_test(t, records_are_sent_again_in_order_and_not_all_at_once);
+	tcase_add_test(t, a_broker_that_breaks_off_at_once_is_asked_later_each_time);
 	tcase_add_test(t, a_conversation_is_led_to_its_end);
 	tcase_add_test(t, an_attempt_is_over_when_it_is_refused_cancelled_or_cut_off);
 	tcase_add_test(t, an_approval_ends_in_a_receipt_that_is_redeemed);

@@ -126,6 +126,7 @@ struct cw {
 	uint64_t hello_serial;
 	uint64_t deadline_ms;  /* DOWN: try again; GREETING: give up                   */
 	uint64_t retry_ms;
+	uint64_t up_ms;        /* UP: since when                                       */
 	uint64_t serial;       /* of the last request                                  */
 	struct pending pending[CLIENT_PENDING];
 

@@ -168,6 +168,9 @@ int link_connect(struct cw *cw, int fd, uint64_t now) {
 void link_down(struct cw *cw, uint64_t now) {
 	if (cw->link == LINK_DOWN)
 		return;
+	/* One that breaks off at once is not asked ever again at the shortest distance. */
+	if (cw->link == LINK_UP && now - cw->up_ms >= CLIENT_RETRY_LAST_MS)
+		cw->retry_ms = CLIENT_RETRY_FIRST_MS;
 	/* Last looked at while it was the truth. */
 	state_refresh(cw);
 	(void)epoll_ctl(cw->epoll_fd, EPOLL_CTL_DEL, cw->socket_fd, NULL);
@@ -248,7 +251,7 @@ static int hello_take(struct cw *cw, const struct frame *frame, struct packet *p
 	if (pages == 2 && page_map_policy(packet->fds[0], &table) < 0)
 		table = NULL;
 	cw->link = LINK_UP;
-	cw->retry_ms = CLIENT_RETRY_FIRST_MS;
+	cw->up_ms = now;
 	pages_take(cw, table, page);
 	(void)event_push(cw, CW_EVENT_POLICY);
 	record_resend_all(cw, now);
