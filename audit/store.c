@@ -262,7 +262,7 @@ static int run_cached(struct store *store, const char *sql) {
 int store_begin(struct store *store) {
 	int r;
 
-	if (store->broken || store->doomed)
+	if (!store || store->broken || store->doomed)
 		return -EIO;
 	if (store->mode == STORE_READ_ONLY)
 		return -EROFS;
@@ -292,6 +292,8 @@ static void abandon(struct store *store) {
 int store_commit(struct store *store) {
 	int r;
 
+	if (!store)
+		return -EIO;
 	if (store->depth == 0)
 		return store->broken ? -EIO : -EINVAL;
 	if (store->depth > 1) {
@@ -316,6 +318,8 @@ int store_commit(struct store *store) {
 }
 
 void store_rollback(struct store *store) {
+	if (!store)
+		return;
 	if (store->depth == 0)
 		return;
 	if (store->depth > 1) {
@@ -327,6 +331,8 @@ void store_rollback(struct store *store) {
 }
 
 bool store_is_broken(const struct store *store) {
+	if (!store)
+		return true;
 	return store->broken;
 }
 
@@ -340,6 +346,8 @@ int store_reopen(struct store *store) {
 	sqlite3 *old = store->db;
 	int rc, r;
 
+	if (!store)
+		return -EIO;
 	if (!store->broken)
 		return 0;
 	drop_statements(store);
@@ -366,6 +374,8 @@ int store_reopen(struct store *store) {
 int store_checkpoint(struct store *store) {
 	int rc, n_log = 0, n_done = 0;
 
+	if (!store)
+		return -EIO;
 	if (store->broken)
 		return -EIO;
 	if (store->mode == STORE_READ_ONLY)
@@ -404,7 +414,7 @@ int store_prepare(struct store *store, const char *sql, struct sqlite3_stmt **re
 	sqlite3_stmt *stmt = NULL;
 	int r;
 
-	if (store->broken)
+	if (!store || store->broken)
 		return -EIO;
 	if (store->depth > 0 && sqlite3_get_autocommit(store->db)) {
 		store->doomed = true;

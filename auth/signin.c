@@ -18,7 +18,7 @@
  */
 
 enum attempt_event attempt_ask(struct attempt *a, const struct moment *now, enum cw_field field,
-                               bool is_secret, const char *message, const char *text) {
+			       bool is_secret, const char *message, const char *text) {
 	uint64_t wait_ms = (uint64_t)a->auth->policy->settings.prompt_timeout_s * 1000;
 
 	a->prompt = (struct attempt_prompt){
@@ -45,8 +45,8 @@ enum attempt_event attempt_fail(struct attempt *a, int error) {
 }
 
 void attempt_entry(const struct attempt *a, const struct person *person, const struct moment *now,
-                   enum audit_event event, enum audit_outcome outcome,
-                   struct journal_entry *ret_entry) {
+		   enum audit_event event, enum audit_outcome outcome,
+		   struct journal_entry *ret_entry) {
 	flow_entry(ret_entry, a->seat, &a->actor, now, event, outcome);
 	if (a->auth->not_isolated)
 		ret_entry->flags |= ENTRY_NOT_ISOLATED;
@@ -71,7 +71,7 @@ void attempt_entry(const struct attempt *a, const struct person *person, const s
 }
 
 int attempt_record(struct attempt *a, struct journal_entry *entry, struct person *uncount,
-                   const struct moment *now) {
+		   const struct moment *now) {
 	cleanup_(transaction_endp) struct store *transaction = NULL;
 	struct store *store = a->auth->store;
 	int r = store_begin(store);
@@ -195,7 +195,7 @@ static enum attempt_event begin_approval(struct attempt *a, const struct moment 
 }
 
 static int begin(struct attempt *a, const struct attempt_request *request,
-                 const struct moment *now) {
+		 const struct moment *now) {
 	enum attempt_event event = a->route->first;
 	int r;
 
@@ -220,7 +220,7 @@ static int begin(struct attempt *a, const struct attempt_request *request,
 }
 
 int attempt_begin(struct auth *auth, struct seat *seat, const struct attempt_request *request,
-                  const struct moment *now, struct attempt **ret_attempt) {
+		  const struct moment *now, struct attempt **ret_attempt) {
 	const struct route *route;
 	struct attempt *a;
 	int r;

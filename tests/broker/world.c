@@ -348,7 +348,11 @@ static void hello(struct caller *c) {
 }
 
 void caller_open(struct caller *c, const struct world *w, const char *seat) {
-	ck_assert_int_eq(caller_connect(c, w, seat, UI_UID), 0);
+	caller_open_as(c, w, seat, UI_UID);
+}
+
+void caller_open_as(struct caller *c, const struct world *w, const char *seat, uint32_t uid) {
+	ck_assert_int_eq(caller_connect(c, w, seat, uid), 0);
 	hello(c);
 	if (c->n_fds == 2)
 		ck_assert_int_eq(page_map_policy(c->fds[0], &c->policy), 0);

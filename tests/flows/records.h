@@ -12,7 +12,8 @@
 
 static const uint8_t id_a[16] = { 0xe1, 1 }, id_b[16] = { 0xe1, 2 };
 
-static inline struct ring_record record(enum record_kind kind, const uint8_t id[16], uint64_t serial) {
+static inline struct ring_record record(enum record_kind kind, const uint8_t id[16],
+					uint64_t serial) {
 	struct ring_record r = {
 		.magic = RING_MAGIC,
 		.kind = (uint8_t)kind,
@@ -28,17 +29,18 @@ static inline struct ring_record record(enum record_kind kind, const uint8_t id[
 	if (kind == RECORD_USE) {
 		r.verdict = CW_ALLOW;
 		r.reason = CW_REASON_EMERGENCY;
-		(void)strcpy(r.action, "therapy.start");
+		(void)snprintf(r.action, sizeof(r.action), "%s", "therapy.start");
 	}
 	return r;
 }
 
-static inline int take_by(struct ring_record *r, enum emergency_way way, struct emergency_outcome *o) {
+static inline int take_by(struct ring_record *r, enum emergency_way way,
+			  struct emergency_outcome *o) {
 	struct emergency_outcome outcome;
 
 	r->crc = policy_crc32((const uint8_t *)r, offsetof(struct ring_record, crc), 0);
 	return emergency_record(world.store, world.policy, &world.seat, r, way, 1000, &world.now,
-	                        o ? o : &outcome);
+				o ? o : &outcome);
 }
 
 static inline struct emergency_outcome take(struct ring_record r) {
@@ -58,7 +60,7 @@ static inline void use(const char *name, uint64_t serial) {
 	struct ring_record r = record(RECORD_USE, id_a, serial);
 
 	memset(r.action, 0, sizeof(r.action));
-	(void)strcpy(r.action, name);
+	(void)snprintf(r.action, sizeof(r.action), "%s", name);
 	(void)take(r);
 }
 

@@ -9,19 +9,19 @@
 #include "tests/flows/world.h"
 
 #define RIGHT(name) PASSWORD_OF " " name "'s"
-#define WORDS "Limit 3: 40 ml/h"
-#define COUNTED "try-counted:ok+claimed "
-#define REAUTH COUNTED "re-authentication:ok "
+#define WORDS       "Limit 3: 40 ml/h"
+#define COUNTED     "try-counted:ok+claimed "
+#define REAUTH      COUNTED "re-authentication:ok "
 
 static const uint8_t digest[32] = { 0xd1 };
 static const struct actor ui = { .seat = 1, .peer_uid = 1000 };
 
 static enum cw_verdict redeem_as(const uint8_t *receipt, size_t n, const char *name,
-                                 const uint8_t of[32], int *ret_r, enum cw_reason *ret_reason) {
+				 const uint8_t of[32], int *ret_r, enum cw_reason *ret_reason) {
 	enum cw_verdict verdict = CW_ALLOW;
 	enum cw_reason reason;
 	int r = approval_redeem(world.store, world.policy, &world.seat, &ui, receipt, n,
-	                        action(name), of, &world.now, &verdict, &reason);
+				action(name), of, &world.now, &verdict, &reason);
 
 	if (ret_r)
 		*ret_r = r;
@@ -38,6 +38,7 @@ static enum cw_verdict redeem(const uint8_t *receipt, size_t n, const char *name
  * Conversations
  */
 
+/* clang-format off */
 static const struct {
 	const char *why;
 	uint32_t first;
@@ -102,6 +103,7 @@ static const struct {
 	  { RIGHT("ada"), "yes", "bob", RIGHT("bob"), BUSY }, false, "busy",
 	  REAUTH COUNTED "re-authentication:failed+claimed" },
 };
+/* clang-format on */
 
 START_TEST(JR_07_each_approval_leaves_exactly_its_entries) {
 	struct attempt *a;
@@ -113,15 +115,15 @@ START_TEST(JR_07_each_approval_leaves_exactly_its_entries) {
 	ck_assert_msg(attempt_want(a) == ATTEMPT_OVER, "%s: asks %s", outcomes[_i].why, message(a));
 	found = trail();
 	ck_assert_msg(strcmp(found, outcomes[_i].trail) == 0, "%s: journal has\n  %s\nnot\n  %s",
-	              outcomes[_i].why, found, outcomes[_i].trail);
-	ck_assert_msg(strcmp(message(a), outcomes[_i].message) == 0, "%s: says %s", outcomes[_i].why,
-	              message(a));
+		      outcomes[_i].why, found, outcomes[_i].trail);
+	ck_assert_msg(strcmp(message(a), outcomes[_i].message) == 0, "%s: says %s",
+		      outcomes[_i].why, message(a));
 	ck_assert_msg(is_yes_result(a) == outcomes[_i].success, "%s", outcomes[_i].why);
 	ck_assert_msg((attempt_result(a)->n_receipt != 0) == outcomes[_i].success, "%s",
-	              outcomes[_i].why);
+		      outcomes[_i].why);
 	/* A right password that led to nothing is no failure. */
-	ck_assert_uint_eq(lockout_of_person(ADA).failures, strcmp(message(a), "refused") == 0 &&
-	                                                           outcomes[_i].answers[1] == NULL);
+	ck_assert_uint_eq(lockout_of_person(ADA).failures,
+			  strcmp(message(a), "refused") == 0 && outcomes[_i].answers[1] == NULL);
 	if (strcmp(message(a), "refused") != 0)
 		ck_assert_uint_eq(lockout_of_person(BOB).failures, 0);
 	(void)attempt_free(a);
@@ -178,7 +180,7 @@ START_TEST(what_needs_no_approval_gets_none) {
 		const struct attempt_request request = { .approval = &approval };
 
 		ck_assert_int_eq(attempt_begin(&world.auth, &world.seat, &request, &world.now, &a),
-		                 -EINVAL);
+				 -EINVAL);
 	}
 	ck_assert_ptr_null(a);
 }
@@ -291,6 +293,7 @@ static void break_glass(void) {
 	world.seat.session.lock = SEAT_SUSPENDED;
 }
 
+/* clang-format off */
 static const struct {
 	const char *why;
 	void (*change)(void);
@@ -330,6 +333,7 @@ static const struct {
 	{ "while an emergency suspends the session", break_glass, "settings.limits", 0xd1,
 	  CW_UNLOCK, CW_REASON_SUSPENDED },
 };
+/* clang-format on */
 
 START_TEST(PO_06_a_receipt_is_good_for_what_it_says) {
 	uint8_t receipt[APPROVAL_RECEIPT_MAX], of[32] = { uses[_i].digest0 };
@@ -442,9 +446,16 @@ START_TEST(the_longest_texts_have_room) {
 	static const uint8_t seed[32] = { 1 };
 	uint8_t bytes[APPROVAL_RECEIPT_MAX];
 	struct receipt receipt = {
-		.seat = 255, .session = UINT64_MAX, .account = UINT32_MAX, .second = UINT32_MAX,
-		.assurance = 255, .second_assurance = 255, .boot_ms = UINT64_MAX,
-		.wall_ms = INT64_MIN, .trust = 255, .head_seq = UINT64_MAX,
+		.seat = 255,
+		.session = UINT64_MAX,
+		.account = UINT32_MAX,
+		.second = UINT32_MAX,
+		.assurance = 255,
+		.second_assurance = 255,
+		.boot_ms = UINT64_MAX,
+		.wall_ms = INT64_MIN,
+		.trust = 255,
+		.head_seq = UINT64_MAX,
 	};
 	size_t n;
 
@@ -511,7 +522,7 @@ static Suite *suite(void) {
 	tcase_add_checked_fixture(t, world_set_up, world_tear_down);
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, JR_07_each_approval_leaves_exactly_its_entries, 0,
-	                    ARRAY_SIZE(outcomes));
+			    ARRAY_SIZE(outcomes));
 	tcase_add_test(t, the_words_are_shown_to_both);
 	tcase_add_test(t, a_fresh_re_authentication_serves_one_object);
 	tcase_add_test(t, what_needs_no_approval_gets_none);

@@ -11,9 +11,8 @@
  */
 
 static void tick(bool *ended, bool *ask) {
-	ck_assert_int_eq(emergency_tick(world.store, world.policy, &world.seat, &world.now, ended,
-	                                ask),
-	                 0);
+	ck_assert_int_eq(
+		emergency_tick(world.store, world.policy, &world.seat, &world.now, ended, ask), 0);
 }
 
 START_TEST(it_ends_after_300_s_of_patient_gone_without_a_gap) {
@@ -72,7 +71,7 @@ END_TEST
 
 START_TEST(TM_01_the_wall_clock_ends_nothing) {
 	static const int64_t clocks[] = { 0, INT64_C(2147483647000), INT64_C(253402300799000),
-		                          INT64_MAX };
+					  INT64_MAX };
 	bool ended, ask;
 
 	start();
@@ -110,6 +109,7 @@ START_TEST(still_needed_is_asked_once_and_silence_changes_nothing) {
 }
 END_TEST
 
+/* clang-format off */
 static const struct {
 	const char *why;
 	uint32_t who;
@@ -124,6 +124,7 @@ static const struct {
 	{ "when nothing was used, who gives none does not", TOM, { NULL }, false },
 	{ "an action that nobody knows is granted by nobody", ADA, { "therapy.unheard-of" }, false },
 };
+/* clang-format on */
 
 START_TEST(a_sign_in_ends_it_when_the_role_grants_what_was_used) {
 	start();
@@ -131,8 +132,8 @@ START_TEST(a_sign_in_ends_it_when_the_role_grants_what_was_used) {
 		use(sign_ins[_i].used[i], 2 + i);
 	sign_in(sign_ins[_i].who);
 	ck_assert_msg(emergency_on_sign_in(world.store, world.policy, &world.seat, &world.now) ==
-	                      sign_ins[_i].ends,
-	              "%s", sign_ins[_i].why);
+			      sign_ins[_i].ends,
+		      "%s", sign_ins[_i].why);
 	ck_assert(world.seat.emergency.open != sign_ins[_i].ends);
 	if (sign_ins[_i].ends) {
 		ck_assert_str_eq(trail(), "emergency-ended:ok+emergency");
@@ -158,9 +159,11 @@ END_TEST
 
 START_TEST(the_device_ends_it_by_an_event) {
 	start();
-	ck_assert_int_eq(emergency_on_event(world.store, &world.seat, "new-patient", &world.now), 1);
+	ck_assert_int_eq(emergency_on_event(world.store, &world.seat, "new-patient", &world.now),
+			 1);
 	ck_assert_str_eq(newest(EVENT_EMERGENCY_ENDED).detail, "how=new-patient");
-	ck_assert_int_eq(emergency_on_event(world.store, &world.seat, "new-patient", &world.now), 0);
+	ck_assert_int_eq(emergency_on_event(world.store, &world.seat, "new-patient", &world.now),
+			 0);
 }
 END_TEST
 
@@ -212,7 +215,7 @@ START_TEST(it_survives_a_restart_of_the_engine) {
 	/* What was used before is still known. */
 	sign_in(KIM);
 	ck_assert_int_eq(emergency_on_sign_in(world.store, world.policy, &world.seat, &world.now),
-	                 0);
+			 0);
 	ck_assert(take(record(RECORD_START, id_a, 1)).repeated);
 	ck_assert(take(record(RECORD_END, id_a, 3)).ended);
 	restart_engine();
@@ -265,7 +268,7 @@ START_TEST(locked_out_then_identified_explains_itself) {
 	pass_ms(300001);
 	sign_in(KIM);
 	ck_assert_int_eq(emergency_on_sign_in(world.store, world.policy, &world.seat, &world.now),
-	                 1);
+			 1);
 	ck_assert_str_eq(trail(), "emergency-identified:ok+emergency emergency-ended:ok+emergency");
 	ck_assert_uint_eq(reviews(false).last.identified, KIM);
 	ck_assert_str_eq(newest(EVENT_EMERGENCY_IDENTIFIED).detail, "by=locked-out");
@@ -284,13 +287,13 @@ END_TEST
 START_TEST(who_claimed_the_name_is_identified) {
 	struct ring_record r = record(RECORD_START, id_a, 1);
 
-	(void)strcpy(r.name, "KIM");
+	(void)snprintf(r.name, sizeof(r.name), "%s", "KIM");
 	(void)take(r);
 	(void)take(record(RECORD_END, id_a, 2));
 	pass_ms(15 * 60 * 1000);
 	sign_in(KIM);
 	ck_assert_int_eq(emergency_on_sign_in(world.store, world.policy, &world.seat, &world.now),
-	                 0);
+			 0);
 	ck_assert_str_eq(newest(EVENT_EMERGENCY_IDENTIFIED).detail, "by=claimed-name");
 	ck_assert_uint_eq(reviews(false).last.identified, KIM);
 }
@@ -299,7 +302,7 @@ END_TEST
 START_TEST(a_quarter_of_an_hour_later_nobody_is) {
 	struct ring_record r = record(RECORD_START, id_a, 1);
 
-	(void)strcpy(r.name, "kim");
+	(void)snprintf(r.name, sizeof(r.name), "%s", "kim");
 	(void)take(r);
 	(void)take(record(RECORD_END, id_a, 2));
 	pass_ms(15 * 60 * 1000 + 1);
@@ -321,7 +324,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, TM_01_the_wall_clock_ends_nothing);
 	tcase_add_test(t, still_needed_is_asked_once_and_silence_changes_nothing);
 	tcase_add_loop_test(t, a_sign_in_ends_it_when_the_role_grants_what_was_used, 0,
-	                    ARRAY_SIZE(sign_ins));
+			    ARRAY_SIZE(sign_ins));
 	tcase_add_test(t, what_was_used_is_known_after_a_new_policy);
 	tcase_add_test(t, the_device_ends_it_by_an_event);
 	tcase_add_test(t, it_ends_though_that_cannot_be_written);

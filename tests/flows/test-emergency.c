@@ -14,11 +14,11 @@ static const uint8_t none[16];
  */
 
 START_TEST(care_is_open_and_nothing_else) {
-	static const char *const closed[] = { "settings.limits", "settings.dose", "settings.display",
-		                              "data.export", "software.update", "careward.accounts",
-		                              "careward.enrol", "careward.config", "careward.review",
-		                              "careward.history", "careward.export",
-		                              "careward.recover" };
+	static const char *const closed[] = {
+		"settings.limits", "settings.dose",     "settings.display", "data.export",
+		"software.update", "careward.accounts", "careward.enrol",   "careward.config",
+		"careward.review", "careward.history",  "careward.export",  "careward.recover"
+	};
 
 	start();
 	ck_assert_int_eq(decide("therapy.start"), CW_ALLOW);
@@ -95,7 +95,7 @@ START_TEST(the_claimed_name_is_claimed_and_can_be_erased) {
 	struct ring_record r = record(RECORD_START, id_a, 1);
 	struct journal_entry entry;
 
-	(void)strcpy(r.name, "Sister Kim");
+	(void)snprintf(r.name, sizeof(r.name), "%s", "Sister Kim");
 	(void)take(r);
 	entry = newest(EVENT_EMERGENCY_STARTED);
 	ck_assert_str_eq(entry.name, "Sister Kim");
@@ -145,11 +145,11 @@ START_TEST(what_comes_from_a_ring_or_spool_opens_nothing) {
 	ck_assert(o.late && !o.began);
 	ck_assert(!world.seat.emergency.open);
 	ck_assert_str_eq(trail(), _i == 0 ? "emergency-late-request:ok+late+emergency"
-	                                  : "emergency-late-request:ok+late+emergency+spool");
+					  : "emergency-late-request:ok+late+emergency+spool");
 	r = record(RECORD_USE, id_a, 2);
 	ck_assert_int_eq(take_by(&r, ways[_i], &o), 0);
 	ck_assert_str_eq(trail(), _i == 0 ? "emergency-use:ok+late+emergency"
-	                                  : "emergency-use:ok+late+emergency+spool");
+					  : "emergency-use:ok+late+emergency+spool");
 	ck_assert_mem_eq(newest(EVENT_EMERGENCY_USE).claimed_boot_id, r.boot_id, 16);
 	ck_assert_uint_eq(reviews(false).last.uses, 1);
 }
@@ -176,7 +176,7 @@ START_TEST(an_end_that_comes_first_wins) {
 	ck_assert(!take(record(RECORD_START, id_a, 1)).began);
 	ck_assert(!world.seat.emergency.open);
 	ck_assert_uint_eq(reviews(false).n, 1); /* it happened, somewhere */
-	world.seat.ended.n = 0;                /* as after a restart */
+	world.seat.ended.n = 0;                 /* as after a restart */
 	ck_assert(!take(record(RECORD_START, id_a, 3)).began);
 }
 END_TEST
@@ -319,8 +319,8 @@ START_TEST(a_reason_of_the_list_stays_and_another_can_be_erased) {
 
 	start();
 	r = record(RECORD_REASON, id_a, 2);
-	(void)strcpy(r.name, "Patient in danger");
-	(void)strcpy(r.text, "no pulse");
+	(void)snprintf(r.name, sizeof(r.name), "%s", "Patient in danger");
+	(void)snprintf(r.text, sizeof(r.text), "%s", "no pulse");
 	(void)take(r);
 	ck_assert_str_eq(trail(), "emergency-reason:ok+emergency");
 	ck_assert_str_eq(newest(EVENT_EMERGENCY_REASON).detail, "reason=Patient in danger");
@@ -328,7 +328,7 @@ START_TEST(a_reason_of_the_list_stays_and_another_can_be_erased) {
 	ck_assert_str_eq(reviews(false).last.text, "no pulse");
 	r.serial = 3;
 	memset(r.name, 0, sizeof(r.name));
-	(void)strcpy(r.name, "Other");
+	(void)snprintf(r.name, sizeof(r.name), "%s", "Other");
 	(void)take(r);
 	ck_assert_str_eq(newest(EVENT_EMERGENCY_REASON).name, "Other");
 	ck_assert_str_eq(reviews(false).last.reason, "Other");
@@ -347,8 +347,8 @@ START_TEST(what_is_no_record_is_a_protocol_error) {
 	r = record(RECORD_START, id_a, 1);
 	r.crc = 1;
 	ck_assert_int_eq(emergency_record(world.store, world.policy, &world.seat, &r,
-	                                  EMERGENCY_BY_SOCKET, 1000, &world.now, &o),
-	                 -EBADMSG);
+					  EMERGENCY_BY_SOCKET, 1000, &world.now, &o),
+			 -EBADMSG);
 	ck_assert(!world.seat.emergency.open);
 	ck_assert_str_eq(trail(), "");
 }
@@ -365,9 +365,11 @@ START_TEST(claims_are_bounded_but_never_a_start_or_an_end) {
 	ck_assert_uint_eq(taken, 32);
 	ck_assert(claim_budget_take(&budget, &s, &world.now));
 	ck_assert(claim_budget_take(&budget, &e, &world.now));
-	ck_assert_int_eq(claim_budget_flush(world.store, &world.seat, &budget, 1000, &world.now), 0);
+	ck_assert_int_eq(claim_budget_flush(world.store, &world.seat, &budget, 1000, &world.now),
+			 0);
 	ck_assert_str_eq(newest(EVENT_CLAIMS_COALESCED).detail, "count=68");
-	ck_assert_int_eq(claim_budget_flush(world.store, &world.seat, &budget, 1000, &world.now), 0);
+	ck_assert_int_eq(claim_budget_flush(world.store, &world.seat, &budget, 1000, &world.now),
+			 0);
 	ck_assert_str_eq(trail(), "claims-coalesced:ok");
 	pass_ms(1000);
 	ck_assert(claim_budget_take(&budget, &u, &world.now));

@@ -25,6 +25,7 @@ static void kim_is_locked(void) {
 	(void)seat_lock(world.store, &world.seat, &world.now, "person");
 }
 
+/* clang-format off */
 static const struct {
 	const char *why;
 	enum cw_purpose purpose; /* 0: approval by Ada and Bob */
@@ -47,6 +48,7 @@ static const struct {
 	  { RIGHT("ada"), "yes", "bob", RIGHT("bob"), "yes" }, "approval:ok" },
 	{ "a wrong password", CW_PURPOSE_SIGN_IN, nothing, { "kim", "wrong" }, NULL },
 };
+/* clang-format on */
 
 static struct attempt *play(int i) {
 	struct attempt *a;
@@ -75,10 +77,10 @@ static void check_whole(int i, unsigned step) {
 	struct password otp = password_now(OTP);
 
 	ck_assert_msg(is_there != is_made, "%s, step %u: code and administrator", flows[i].why,
-	              step);
+		      step);
 	/* PW-23: the one-time password with its flag, or the new one without. */
 	ck_assert_msg(otp.one_time == (otp.n_history == 0), "%s, step %u: half a change",
-	              flows[i].why, step);
+		      flows[i].why, step);
 	ck_assert_msg(account_now(KIM).state == ACCOUNT_ENABLED, "%s, step %u", flows[i].why, step);
 }
 
@@ -95,9 +97,10 @@ static bool play_with_fault(int i, unsigned step, bool for_good) {
 	steps = fault_off();
 	success = is_yes_result(a);
 	ck_assert_msg(attempt_want(a) == ATTEMPT_OVER || !success, "%s", flows[i].why);
-	ck_assert_msg(success || attempt_result(a)->session == 0, "%s, step %u", flows[i].why, step);
+	ck_assert_msg(success || attempt_result(a)->session == 0, "%s, step %u", flows[i].why,
+		      step);
 	ck_assert_msg(success || attempt_result(a)->n_receipt == 0, "%s, step %u", flows[i].why,
-	              step);
+		      step);
 	(void)attempt_free(a);
 	/* As after a power cut: only what is durable is left. */
 	world_close();
@@ -105,8 +108,8 @@ static bool play_with_fault(int i, unsigned step, bool for_good) {
 	found = trail();
 	if (flows[i].entry)
 		ck_assert_msg((strstr(found, flows[i].entry) != NULL) == success,
-		              "%s, step %u: success is %d, the journal has %s", flows[i].why, step,
-		              success, found);
+			      "%s, step %u: success is %d, the journal has %s", flows[i].why, step,
+			      success, found);
 	check_whole(i, step);
 	return steps < step;
 }
@@ -172,7 +175,7 @@ static Suite *suite(void) {
 	tcase_add_checked_fixture(t, world_set_up, world_tear_down);
 	tcase_set_timeout(t, 240);
 	tcase_add_loop_test(t, no_step_that_fails_opens_or_halves_anything, 0,
-	                    2 * ARRAY_SIZE(flows));
+			    2 * ARRAY_SIZE(flows));
 	tcase_add_test(t, the_caller_is_told_that_the_store_failed);
 	tcase_add_test(t, a_try_whose_record_fails_is_never_hashed);
 	suite_add_tcase(s, t);

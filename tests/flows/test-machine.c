@@ -16,7 +16,7 @@
 
 START_TEST(an_empty_cell_is_the_end_whatever_the_numbers) {
 	static const unsigned beyond[] = { ATTEMPT_N_STATES, ATTEMPT_N_STATES + 1, 255, 0x7fffffff,
-		                           0xffffffff };
+					   0xffffffff };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(beyond); ++i) {
 		for (unsigned k = 0; k < ATTEMPT_N_EVENTS + 3; ++k) {
@@ -37,7 +37,7 @@ START_TEST(the_cells_are_as_many_as_were_thought_of) {
 			const struct attempt_cell *cell = attempt_cell(s, e);
 
 			ck_assert_msg(cell->action || cell->next == ATTEMPT_ST_OVER,
-			              "state %u, event %u: moves without an action", s, e);
+				      "state %u, event %u: moves without an action", s, e);
 			filled += cell->action != NULL;
 		}
 	}
@@ -63,11 +63,11 @@ START_TEST(success_is_reached_from_proved_states_only) {
 
 			if (cell == finish)
 				ck_assert_msg((s == ATTEMPT_ST_JUDGED || s == ATTEMPT_ST_MADE) &&
-				                      e == ATTEMPT_EV_RIGHT,
-				              "state %u, event %u finishes", s, e);
+						      e == ATTEMPT_EV_RIGHT,
+					      "state %u, event %u finishes", s, e);
 			if (cell == give)
 				ck_assert_msg(s == ATTEMPT_ST_APPROVING && e == ATTEMPT_EV_RIGHT,
-				              "state %u, event %u gives", s, e);
+					      "state %u, event %u gives", s, e);
 		}
 	}
 }
@@ -75,7 +75,7 @@ END_TEST
 
 /* An attempt of each purpose, put by force into a state, is given each outer event. */
 static const enum attempt_event outer[] = { ATTEMPT_EV_ANSWER, ATTEMPT_EV_HASHED, ATTEMPT_EV_BUSY,
-	                                    ATTEMPT_EV_CANCEL, ATTEMPT_EV_TIMEOUT };
+					    ATTEMPT_EV_CANCEL, ATTEMPT_EV_TIMEOUT };
 
 static void give_event(struct attempt *a, enum attempt_event event) {
 	cleanup_(secret_wipe) struct secret answer = { 0 };
@@ -102,12 +102,12 @@ START_TEST(no_state_and_event_by_force_open_anything) {
 			world.seat.session = (struct session){ 0 };
 			sign_in(ADA);
 			a = p == 0 ? begin_approval_of("settings.dose", "words")
-			           : begin((enum cw_purpose)p, NULL);
+				   : begin((enum cw_purpose)p, NULL);
 			a->state = state;
 			a->want = outer[e] == ATTEMPT_EV_ANSWER ? ATTEMPT_ANSWER : ATTEMPT_HASH;
 			give_event(a, outer[e]);
 			ck_assert_msg(!is_yes_result(a), "route %u, state %u, event %u opened", p,
-			              (unsigned)state, (unsigned)outer[e]);
+				      (unsigned)state, (unsigned)outer[e]);
 			if (!foreseen)
 				ck_assert_int_eq(attempt_want(a), ATTEMPT_OVER);
 			if (state != ATTEMPT_ST_OVER && attempt_want(a) == ATTEMPT_OVER)
@@ -189,8 +189,7 @@ static struct attempt *with_one_time(unsigned p) {
 		talk(a, by_owner);
 		return a;
 	}
-	return converse((enum cw_purpose)p,
-	                p == CW_PURPOSE_SIGN_IN ? by_name : by_owner);
+	return converse((enum cw_purpose)p, p == CW_PURPOSE_SIGN_IN ? by_name : by_owner);
 }
 
 /* A session of the person whose password has been reset since, as the route wants it. */
@@ -221,8 +220,8 @@ START_TEST(PW_22_on_every_route_a_one_time_password_leads_to_its_change_only) {
 		return;
 	}
 	ck_assert_msg(attempt_want(a) == ATTEMPT_ANSWER &&
-	                      attempt_prompt(a)->field == CW_FIELD_NEW_PASSWORD,
-	              "%s: %s", route->name, message(a));
+			      attempt_prompt(a)->field == CW_FIELD_NEW_PASSWORD,
+		      "%s: %s", route->name, message(a));
 	ck_assert_str_eq(trail(), "try-counted:ok+claimed");
 	ck_assert(password_now(OTP).one_time);
 
@@ -265,12 +264,13 @@ START_TEST(only_what_says_so_opens_a_session) {
 		world.seat.session = (struct session){ 0 };
 		seat_open(&world.seat, &result, 7, &world.now);
 		ck_assert_msg((world.seat.session.number != 0) == (p == CW_PURPOSE_SIGN_IN),
-		              "purpose %d", p);
+			      "purpose %d", p);
 		world.seat.session = (struct session){ .number = 7, .account = KIM };
 		world.seat.session.lock = SEAT_LOCKED;
 		seat_unlock(&world.seat, &result, &world.now);
-		ck_assert_msg((world.seat.session.lock == SEAT_UNLOCKED) == (p == CW_PURPOSE_UNLOCK),
-		              "purpose %d", p);
+		ck_assert_msg((world.seat.session.lock == SEAT_UNLOCKED) ==
+				      (p == CW_PURPOSE_UNLOCK),
+			      "purpose %d", p);
 		ck_assert(opens == (p == CW_PURPOSE_SIGN_IN || p == CW_PURPOSE_UNLOCK));
 	}
 }
@@ -284,7 +284,7 @@ START_TEST(a_purpose_that_there_is_not_begins_nothing) {
 		const struct attempt_request request = { .purpose = (enum cw_purpose)purposes[i] };
 
 		ck_assert_int_eq(attempt_begin(&world.auth, &world.seat, &request, &world.now, &a),
-		                 -EINVAL);
+				 -EINVAL);
 	}
 	ck_assert_ptr_null(a);
 	ck_assert_ptr_null(attempt_free(NULL));
@@ -307,9 +307,9 @@ static Suite *suite(void) {
 	tcase_add_test(t, what_is_over_holds_no_secret);
 	tcase_add_test(t, every_purpose_has_a_route_and_nothing_else_has);
 	tcase_add_loop_test(t, PW_22_on_every_route_a_one_time_password_leads_to_its_change_only, 0,
-	                    CW_PURPOSE_RECOVER + 1);
+			    CW_PURPOSE_RECOVER + 1);
 	tcase_add_loop_test(t, PW_22_not_even_a_machine_gone_wrong_finishes_without_the_change, 0,
-	                    CW_PURPOSE_RECOVER + 1);
+			    CW_PURPOSE_RECOVER + 1);
 	tcase_add_test(t, only_what_says_so_opens_a_session);
 	tcase_add_test(t, a_purpose_that_there_is_not_begins_nothing);
 	suite_add_tcase(s, t);

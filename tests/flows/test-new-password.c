@@ -16,6 +16,7 @@ static void kims_cost_was_raised(void) {
  * The new password
  */
 
+/* clang-format off */
 static const struct {
 	const char *why;
 	const char *candidate;
@@ -27,6 +28,7 @@ static const struct {
 	{ "PW-21 too short", "short", "password-too-short" },
 	{ "PW-21 the device's own words", "test pump of nobody", "password-like-name" },
 };
+/* clang-format on */
 
 START_TEST(PW_21_a_bad_new_password_is_asked_for_again) {
 	const char *const answers[] = { "otp", ONE_TIME, candidates[_i].candidate, HANG };
@@ -36,7 +38,7 @@ START_TEST(PW_21_a_bad_new_password_is_asked_for_again) {
 	ck_assert_int_eq(attempt_want(a), ATTEMPT_ANSWER);
 	ck_assert_int_eq(attempt_prompt(a)->field, CW_FIELD_NEW_PASSWORD);
 	ck_assert_msg(strcmp(message(a), candidates[_i].message) == 0, "%s: %s", candidates[_i].why,
-	              message(a));
+		      message(a));
 	talk(a, good);
 	ck_assert(is_yes_result(a));
 	(void)attempt_free(a);
@@ -65,7 +67,7 @@ START_TEST(an_earlier_password_is_not_taken_again) {
 	ck_assert_int_eq(attempt_want(a), ATTEMPT_ANSWER);
 	/* By its likeness to the name, or by the history: it is not taken. */
 	ck_assert(strcmp(message(a), "password-reused") == 0 ||
-	          strcmp(message(a), "password-like-name") == 0);
+		  strcmp(message(a), "password-like-name") == 0);
 	(void)attempt_free(a);
 }
 END_TEST
@@ -88,7 +90,7 @@ END_TEST
 
 START_TEST(PW_25_TM_01_a_change_works_with_any_clock) {
 	static const int64_t clocks[] = { 0, INT64_C(915148800000), INT64_C(2147483647000),
-		                          INT64_C(4291747200000), INT64_C(253402300799000) };
+					  INT64_C(4291747200000), INT64_C(253402300799000) };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(clocks); ++i) {
 		const char *const answers[] = { "otp", ONE_TIME, NEW_PASSWORD, NEW_PASSWORD, NULL };
@@ -143,7 +145,7 @@ static Suite *suite(void) {
 	tcase_add_checked_fixture(t, world_set_up, world_tear_down);
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, PW_21_a_bad_new_password_is_asked_for_again, 0,
-	                    ARRAY_SIZE(candidates));
+			    ARRAY_SIZE(candidates));
 	tcase_add_test(t, two_different_new_passwords_are_none);
 	tcase_add_test(t, an_earlier_password_is_not_taken_again);
 	tcase_add_test(t, new_passwords_are_not_asked_for_for_ever);

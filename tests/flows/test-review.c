@@ -22,15 +22,15 @@ static void take(enum record_kind kind, const uint8_t id[16], uint64_t serial, c
 
 	memcpy(r.emergency, id, sizeof(r.emergency));
 	memcpy(r.boot_id, world.now.boot_id, sizeof(r.boot_id));
-	(void)strcpy(r.name, name);
+	(void)snprintf(r.name, sizeof(r.name), "%s", name);
 	r.crc = policy_crc32((const uint8_t *)&r, offsetof(struct ring_record, crc), 0);
 	ck_assert_int_eq(emergency_record(world.store, world.policy, &world.seat, &r,
-	                                  EMERGENCY_BY_SOCKET, 1000, &world.now, &outcome),
-	                 0);
+					  EMERGENCY_BY_SOCKET, 1000, &world.now, &outcome),
+			 0);
 }
 
 static int close_by(uint32_t who, const uint8_t id[16], enum review_state outcome,
-                    const char *text) {
+		    const char *text) {
 	const struct actor actor = {
 		.account = who,
 		.seat = 1,
@@ -70,9 +70,9 @@ static void one_emergency(void) {
 
 START_TEST(a_reviewer_closes_it_once) {
 	static const enum review_state states[] = { REVIEW_JUSTIFIED, REVIEW_ROLE_GAP, REVIEW_REFER,
-		                                    REVIEW_TEST };
-	static const char *const words[] = { "outcome=justified", "outcome=role-gap", "outcome=refer",
-		                             "outcome=test" };
+						    REVIEW_TEST };
+	static const char *const words[] = { "outcome=justified", "outcome=role-gap",
+					     "outcome=refer", "outcome=test" };
 
 	one_emergency();
 	ck_assert_int_eq(close_by(ROY, id_a, states[_i], "seen"), 0);
@@ -122,7 +122,7 @@ static void ended_by_sign_in(void) {
 	take(RECORD_START, id_a, 1, "");
 	sign_in(BOB);
 	ck_assert_int_eq(emergency_on_sign_in(world.store, world.policy, &world.seat, &world.now),
-	                 1);
+			 1);
 }
 
 static void identified(void) {
@@ -141,6 +141,7 @@ static void eve_was_signed_in(void) {
 	one_emergency();
 }
 
+/* clang-format off */
 static const struct {
 	const char *why;
 	void (*before)(void);
@@ -156,15 +157,16 @@ static const struct {
 	{ "somebody else does", was_signed_in, ROY, 0 },
 	{ "somebody else does, whoever claimed", claimed, ROY, 0 },
 };
+/* clang-format on */
 
 START_TEST(the_reviewer_was_not_inside) {
 	people_inside[_i].before();
 	(void)trail();
 	ck_assert_msg(close_by(people_inside[_i].reviewer, id_a, REVIEW_JUSTIFIED, "fine") ==
-	                      people_inside[_i].result,
-	              "%s", people_inside[_i].why);
+			      people_inside[_i].result,
+		      "%s", people_inside[_i].why);
 	ck_assert_str_eq(trail(), people_inside[_i].result == 0 ? "review-closed:ok"
-	                                                        : "review-closed:refused");
+								: "review-closed:refused");
 	ck_assert_uint_eq(reviews(false)->n, people_inside[_i].result != 0);
 }
 END_TEST
@@ -196,7 +198,7 @@ START_TEST(a_damaged_row_is_listed_and_not_closed) {
 	one_emergency();
 	ck_assert_int_eq(store_begin(world.store), 0);
 	ck_assert_int_eq(store_prepare(world.store, "UPDATE emergencies SET identified = 3", &stmt),
-	                 0);
+			 0);
 	ck_assert_int_eq(store_errno(sqlite3_step(stmt)), 0);
 	(void)sqlite3_reset(stmt);
 	ck_assert_int_eq(store_commit(world.store), 0);

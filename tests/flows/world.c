@@ -20,9 +20,9 @@ const char *const people[N_PEOPLE] = {
 };
 
 static const char *const roles[N_PEOPLE] = {
-	[ANN] = "admin",     [KIM] = "nurse",  [ADA] = "physician", [BOB] = "physician",
-	[ROY] = "reviewer",  [EVE] = "physician", [TOM] = "biomed", [OTP] = "nurse",
-	[OFF] = "nurse",     [NIL] = "nurse",  [LEA] = "admin",
+	[ANN] = "admin",    [KIM] = "nurse",     [ADA] = "physician", [BOB] = "physician",
+	[ROY] = "reviewer", [EVE] = "physician", [TOM] = "biomed",    [OTP] = "nurse",
+	[OFF] = "nurse",    [NIL] = "nurse",     [LEA] = "admin",
 };
 
 static const char device_cfg[] =
@@ -54,17 +54,21 @@ static const char device_cfg[] =
 static const char site_cfg[] =
 	"site = { name = \"Test Hospital\"; };\n"
 	"roles = (\n"
-	"  { name = \"nurse\"; allow = [ \"therapy.start\", \"therapy.rate\", \"settings.display\" ]; },\n"
+	"  { name = \"nurse\"; allow = [ \"therapy.start\", \"therapy.rate\", \"settings.display\" "
+	"]; },\n"
 	"  { name = \"physician\"; inherits = [ \"nurse\" ];\n"
-	"    allow = [ \"therapy.opiate\", \"settings.limits\", \"settings.dose\", \"settings.calm\" ]; },\n"
-	"  { name = \"biomed\"; allow = [ \"data.export\", \"software.update\", \"careward.config\" ]; },\n"
+	"    allow = [ \"therapy.opiate\", \"settings.limits\", \"settings.dose\", "
+	"\"settings.calm\" ]; },\n"
+	"  { name = \"biomed\"; allow = [ \"data.export\", \"software.update\", "
+	"\"careward.config\" ]; },\n"
 	"  { name = \"reviewer\"; allow = [ \"careward.review\", \"careward.history\" ]; },\n"
 	"  { name = \"admin\"; allow = [ \"careward.accounts\", \"careward.enrol\" ];\n"
 	"    creates = [ \"nurse\", \"physician\", \"biomed\", \"reviewer\", \"admin\" ]; }\n"
 	");\n"
 	"contexts = (\n"
 	"  { name = \"routine\"; care = \"password\"; idle_lock = 300; },\n"
-	"  { name = \"acute\"; when = [ \"patient-connected\" ]; care = \"badge\"; idle_lock = 1800; }\n"
+	"  { name = \"acute\"; when = [ \"patient-connected\" ]; care = \"badge\"; idle_lock = "
+	"1800; }\n"
 	");\n"
 	"break_glass = { reasons = [ \"Patient in danger\", \"Test of the device\" ]; };\n"
 	"end = true;\n";
@@ -74,7 +78,7 @@ static const char site_cfg[] =
  */
 
 static struct {
-	unsigned n;      /* counts down to the failure; 0: none                      */
+	unsigned n; /* counts down to the failure; 0: none                      */
 	bool for_good;
 	bool has_failed;
 	unsigned steps;
@@ -169,7 +173,9 @@ const char *password_of(uint32_t number) {
 }
 
 static struct verifier verifier_of(const char *password) {
-	struct password_job job = { .kind = PASSWORD_JOB_MAKE, .cost = { 8, 1, 1 } };
+	struct password_job job = {
+		.kind = PASSWORD_JOB_MAKE, .cost = {8, 1, 1}
+	};
 
 	ck_assert_int_eq(draw(job.salt, sizeof(job.salt)), 0);
 	ck_assert(secret_set(&job.candidate, password, strlen(password)));
@@ -191,9 +197,9 @@ void give_password(uint32_t number, const char *password, bool one_time) {
 	row.reset_unseen = one_time;
 	row.set_by = one_time ? 0 : number;
 	ck_assert_int_eq(password_store(world.store, &init, &world.now,
-	                                one_time ? EVENT_ACCOUNT_RESET : EVENT_PASSWORD_CHANGED,
-	                                &row),
-	                 0);
+					one_time ? EVENT_ACCOUNT_RESET : EVENT_PASSWORD_CHANGED,
+					&row),
+			 0);
 }
 
 static void make_person(uint32_t number) {
@@ -205,8 +211,8 @@ static void make_person(uint32_t number) {
 		.n_roles = 1,
 	};
 
-	(void)strcpy(account.name, people[number]);
-	(void)strcpy(account.roles[0], roles[number]);
+	(void)snprintf(account.name, sizeof(account.name), "%s", people[number]);
+	(void)snprintf(account.roles[0], sizeof(account.roles[0]), "%s", roles[number]);
 	ck_assert_int_eq(account_create(world.store, &actor, &world.now, &account), 0);
 	ck_assert_uint_eq(account.number, number);
 	if (number == OTP)
@@ -233,11 +239,11 @@ void world_set_up(void) {
 	world.now = (struct moment){
 		.wall_ms = 1767225600000,
 		.boot_ms = 1000000,
-		.boot_id = { 0xb0, 1 },
+		.boot_id = {0xb0, 1},
 		.trust = CLOCK_TRUSTED,
 	};
 	(void)snprintf(world.directory, sizeof(world.directory), "%s/flows-XXXXXX",
-	               access("/dev/shm", W_OK) == 0 ? "/dev/shm" : ".");
+		       access("/dev/shm", W_OK) == 0 ? "/dev/shm" : ".");
 	ck_assert_ptr_nonnull(mkdtemp(world.directory));
 	world.dirfd = open(world.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_eq(mkdirat(world.dirfd, "keys", 0700), 0);
@@ -251,7 +257,7 @@ void world_set_up(void) {
 	world.auth.policy = world.policy;
 	world.auth.random = draw;
 	world.auth.recovery_verifier_name = RECOVERY_NAME;
-	(void)strcpy(world.seat.name, "main");
+	(void)snprintf(world.seat.name, sizeof(world.seat.name), "%s", "main");
 	for (uint32_t i = 1; i < N_PEOPLE; ++i)
 		make_person(i);
 	code = verifier_of(RECOVERY_CODE);
@@ -292,14 +298,23 @@ struct reading {
 	unsigned n;
 };
 
+static void add(char *text, size_t size, const char *more) {
+	size_t n = strlen(text);
+
+	ck_assert_uint_lt(n + strlen(more), size);
+	(void)snprintf(text + n, size - n, "%s", more);
+}
+
 static int read_one(const struct journal_entry *entry, void *userdata) {
 	static const struct {
 		uint8_t flag;
 		const char *name;
 	} flags[] = {
-		{ ENTRY_CLAIMED, "+claimed" },     { ENTRY_LATE, "+late" },
-		{ ENTRY_NOT_ISOLATED, "+embedded" }, { ENTRY_EMERGENCY, "+emergency" },
-		{ ENTRY_SPOOL, "+spool" },
+		{ENTRY_CLAIMED,       "+claimed"  },
+                { ENTRY_LATE,         "+late"     },
+		{ ENTRY_NOT_ISOLATED, "+embedded" },
+                { ENTRY_EMERGENCY,    "+emergency"},
+		{ ENTRY_SPOOL,        "+spool"    },
 	};
 	struct reading *reading = userdata;
 	char *line;
@@ -307,10 +322,10 @@ static int read_one(const struct journal_entry *entry, void *userdata) {
 	ck_assert_uint_lt(reading->n, ARRAY_SIZE(reading->lines));
 	line = reading->lines[reading->n++];
 	(void)snprintf(line, 96, "%s:%s", audit_event_name(entry->event),
-	               audit_outcome_name(entry->outcome));
+		       audit_outcome_name(entry->outcome));
 	for (size_t i = 0; i < ARRAY_SIZE(flags); ++i)
 		if (entry->flags & flags[i].flag)
-			(void)strcat(line, flags[i].name);
+			add(line, sizeof(reading->lines[0]), flags[i].name);
 	return 0;
 }
 
@@ -329,8 +344,8 @@ const char *trail(void) {
 		filter.after = head.seq - 60;
 	ck_assert_int_eq(journal_query(world.store, &filter, 200, read_one, &reading, &next), 0);
 	for (unsigned i = reading.n; i > 0; --i) {
-		(void)strcat(text, i == reading.n ? "" : " ");
-		(void)strcat(text, reading.lines[i - 1]);
+		add(text, sizeof(text), i == reading.n ? "" : " ");
+		add(text, sizeof(text), reading.lines[i - 1]);
 	}
 	world.mark = head.seq;
 	return text;
@@ -363,7 +378,9 @@ static int keep_one(const struct journal_entry *entry, void *userdata) {
 }
 
 struct journal_entry newest(enum audit_event event) {
-	struct journal_filter filter = { .event_from = event, .event_to = event, .with_texts = true };
+	struct journal_filter filter = { .event_from = event,
+					 .event_to = event,
+					 .with_texts = true };
 	uint64_t next = 0;
 
 	last.found = false;
@@ -403,7 +420,8 @@ void change_account(uint32_t number, enum audit_event event, enum account_state 
 	struct account account = account_now(number);
 
 	account.state = state;
-	ck_assert_int_eq(account_change(world.store, &actor, &world.now, event, &rule, &account), 0);
+	ck_assert_int_eq(account_change(world.store, &actor, &world.now, event, &rule, &account),
+			 0);
 }
 
 void change_roles(uint32_t number, const char *role) {
@@ -413,10 +431,10 @@ void change_roles(uint32_t number, const char *role) {
 
 	account.n_roles = 1;
 	memset(account.roles, 0, sizeof(account.roles));
-	(void)strcpy(account.roles[0], role);
+	(void)snprintf(account.roles[0], sizeof(account.roles[0]), "%s", role);
 	ck_assert_int_eq(account_change(world.store, &actor, &world.now, EVENT_ACCOUNT_ROLES, &rule,
-	                                &account),
-	                 0);
+					&account),
+			 0);
 }
 
 struct lockout lockout_of_person(uint32_t number) {
@@ -428,8 +446,8 @@ struct lockout lockout_of_person(uint32_t number) {
 	struct lockout lockout;
 
 	ck_assert_int_eq(lockout_read(world.store, &world.policy->settings.lockout, &key,
-	                              &world.now, &lockout),
-	                 0);
+				      &world.now, &lockout),
+			 0);
 	return lockout;
 }
 
@@ -449,7 +467,7 @@ struct attempt *begin(enum cw_purpose purpose, const char *name) {
 	const struct attempt_request request = {
 		.purpose = purpose,
 		.name = name,
-		.actor = { .seat = 1, .peer_uid = 1000 },
+		.actor = {.seat = 1, .peer_uid = 1000},
 	};
 	struct attempt *a = NULL;
 
@@ -463,12 +481,12 @@ struct attempt *begin_approval_of(const char *action_name, const char *words) {
 	struct approval_request approval = { .action = action(action_name), .digest = { 0xd1 } };
 	const struct attempt_request request = {
 		.approval = &approval,
-		.actor = { .seat = 1, .peer_uid = 1000 },
+		.actor = {.seat = 1, .peer_uid = 1000},
 	};
 	struct attempt *a = NULL;
 
-	(void)strcpy(approval.object, "limit 3");
-	(void)strcpy(approval.words, words);
+	(void)snprintf(approval.object, sizeof(approval.object), "%s", "limit 3");
+	(void)snprintf(approval.words, sizeof(approval.words), "%s", words);
 	ck_assert_int_eq(attempt_begin(&world.auth, &world.seat, &request, &world.now, &a), 0);
 	return a;
 }
@@ -570,8 +588,8 @@ size_t approve(const char *action_name, uint8_t receipt[static APPROVAL_RECEIPT_
 	struct attempt *a = begin_approval_of(action_name, "Limit 3: 40 ml/h");
 	size_t n;
 
-	(void)strcpy(first, password_of(world.seat.session.account));
-	(void)strcpy(second, password_of(BOB));
+	(void)snprintf(first, sizeof(first), "%s", password_of(world.seat.session.account));
+	(void)snprintf(second, sizeof(second), "%s", password_of(BOB));
 	if (world.policy->table.actions[action(action_name)].confirm == CW_CONFIRM_SAME_PERSON)
 		answers[2] = NULL;
 	talk(a, answers);
@@ -589,7 +607,7 @@ bool is_yes_result(const struct attempt *a) {
 
 const char *message(const struct attempt *a) {
 	return attempt_want(a) == ATTEMPT_OVER ? attempt_result(a)->message
-	                                       : attempt_prompt(a)->message;
+					       : attempt_prompt(a)->message;
 }
 
 int run_suite(Suite *suite) {

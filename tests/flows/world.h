@@ -33,9 +33,9 @@ enum {
 	N_PEOPLE,
 };
 
-#define PASSWORD_OF "correct horse battery" /* + " " + name                           */
-#define ONE_TIME "ABCDE-FGHJK-MNPQR-STUVW"
-#define NEW_PASSWORD "purple monkeys juggle 7 swords"
+#define PASSWORD_OF   "correct horse battery" /* + " " + name                           */
+#define ONE_TIME      "ABCDE-FGHJK-MNPQR-STUVW"
+#define NEW_PASSWORD  "purple monkeys juggle 7 swords"
 #define RECOVERY_CODE "WVUTS-RQPNM-KJHGF-EDCBA"
 #define RECOVERY_NAME "recovery"
 
@@ -50,8 +50,8 @@ struct world {
 	struct auth auth;
 	struct seat seat;
 	struct moment now;
-	uint64_t mark;   /* entries up to here have been read                             */
-	uint8_t random;  /* next byte of the device's randomness                          */
+	uint64_t mark;  /* entries up to here have been read                             */
+	uint8_t random; /* next byte of the device's randomness                          */
 	bool no_random;
 	struct {
 		unsigned prompts;

@@ -33,7 +33,7 @@ static const struct numbered reasons[] = {
 	{ CW_REASON_UNKNOWN_ACTION, "unknown-action", "This device has no such function." },
 	{ CW_REASON_NO_SESSION, "no-session", "Nobody is signed in here." },
 	{ CW_REASON_LOCKED, "locked", "The screen is locked." },
-	{ CW_REASON_SUSPENDED, "suspended", "An emergency suspended the session: unlock it first." },
+	{ CW_REASON_SUSPENDED, "suspended", "Suspended by an emergency: unlock it first." },
 	{ CW_REASON_ROLE, "role", "Your role does not include this." },
 	{ CW_REASON_ASSURANCE, "assurance", "This needs a stronger sign-in." },
 	{ CW_REASON_STALE, "stale", "The last sign-in is too long ago for this." },
