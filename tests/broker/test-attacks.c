@@ -132,6 +132,7 @@ static const struct {
 	{ "writes to the state page", write_state_page },
 };
 
+/* LK-09, and everything else that is not its own. */
 START_TEST(the_user_interfaces_uid_gets_nowhere) {
 	world_start(&world);
 	caller_open(&ui, &world, "main");

@@ -166,6 +166,7 @@ START_TEST(a_valid_file_that_nobody_installed_does_not_run) {
 }
 END_TEST
 
+/* CF-09 */
 START_TEST(without_any_configuration_the_broker_runs_and_says_so) {
 	char path[256];
 	struct policy_state s;
