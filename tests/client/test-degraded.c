@@ -199,6 +199,7 @@ static enum cw_verdict use(uint32_t action) {
 	return verdict;
 }
 
+/* BG-04, in the application. */
 START_TEST(care_goes_on_whatever_the_broker_does) {
 	const char *why = brokers[_i].why;
 	enum cw_recorded recorded = CW_RECORDED_NOT;
