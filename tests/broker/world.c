@@ -127,7 +127,6 @@ void world_start(struct world *w) {
 		int fd = fcntl(pipes[1], F_DUPFD, 20);
 
 		snprintf(ready, sizeof(ready), "%d", fd);
-		setpgid(0, 0);
 		execl(TEST_CAREWARDD, "carewardd", "--config", w->config, "--state", w->state, "--run",
 		      w->run, "--ready-fd", ready, world_has_two_uids() ? "--user" : NULL, "nobody",
 		      NULL);
@@ -152,10 +151,10 @@ void world_stop(struct world *w) {
 	w->pid = 0;
 }
 
+/* Its children die with the supervisor. */
 void world_kill(struct world *w) {
 	if (w->pid <= 0)
 		return;
-	kill(-w->pid, SIGKILL);
 	kill(w->pid, SIGKILL);
 	waitpid(w->pid, NULL, 0);
 	w->pid = 0;
@@ -349,7 +348,11 @@ static void hello(struct caller *c) {
 }
 
 void caller_open(struct caller *c, const struct world *w, const char *seat) {
-	ck_assert_int_eq(caller_connect(c, w, seat, UI_UID), 0);
+	caller_open_as(c, w, seat, UI_UID);
+}
+
+void caller_open_as(struct caller *c, const struct world *w, const char *seat, uint32_t uid) {
+	ck_assert_int_eq(caller_connect(c, w, seat, uid), 0);
 	hello(c);
 	if (c->n_fds == 2)
 		ck_assert_int_eq(page_map_policy(c->fds[0], &c->policy), 0);
@@ -488,7 +491,8 @@ void caller_record(struct caller *c, struct ring_record *r) {
 	ck_assert(ring_write(c->ring, r));
 	packet[0] = PROTOCOL_RAW_RECORD;
 	memcpy(packet + 1, r, sizeof(*r));
-	ck_assert_int_eq(send(c->fd, packet, sizeof(packet), MSG_NOSIGNAL), (ssize_t)sizeof(packet));
+	ck_assert_int_eq(send(c->fd, packet, sizeof(packet), MSG_NOSIGNAL),
+			 (ssize_t)sizeof(packet));
 }
 
 uint64_t history_count(struct caller *c, const char *event) {

@@ -4,7 +4,7 @@
 
 # Seconds of processor time for one prover and one goal. The same for the proof
 # and for the mutations: what proves within it unmutated cannot time out mutated.
-limit=4
+limit=6
 
 out=${CAREWARD_BUILD:-build}/proof
 

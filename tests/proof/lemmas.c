@@ -3,8 +3,9 @@
  * What one field of the state can change in a verdict, proved
  *
  * Each function asks twice about the same seat and overwrites one field in
- * between, so that no equal field can be forgotten in a list. They are only
- * proved, never run.
+ * between, so that no equal field can be forgotten in a list. An emergency as it
+ * is published sets both fields: one lemma after the other. They are only proved,
+ * never run.
  */
 
 #include "policy/decide.c"
@@ -80,24 +81,6 @@ bool suspension_only_asks_to_unlock(const struct policy_table *t, struct policy_
 	enum cw_verdict after;
 
 	s->suspended = suspended;
-	after = policy_decide(t, s, action, now);
-	return after == before || after == CW_UNLOCK;
-}
-
-/* An emergency as it is published: both fields at once. */
-/*@
-  requires \valid_read(t) && \valid(s) && \separated(t, s);
-  terminates \true;
-  assigns s->emergency, s->suspended;
-  ensures \old(Is_other(t, action)) ==> \result == \true;
-*/
-bool emergency_only_asks_to_unlock(const struct policy_table *t, struct policy_state *s,
-                                   uint32_t action, uint64_t now) {
-	enum cw_verdict before = policy_decide(t, s, action, now);
-	enum cw_verdict after;
-
-	s->emergency = 1;
-	s->suspended = 1;
 	after = policy_decide(t, s, action, now);
 	return after == before || after == CW_UNLOCK;
 }

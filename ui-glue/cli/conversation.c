@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests that may turn into a conversation with the person at the terminal. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <careward/result.h>
+#include <careward/sign_in.h>
+
+#include "common/cleanup.h"
+#include "ui-glue/cli/cli.h"
+#include "ui-glue/cli/output.h"
+#include "ui-glue/messages/messages.h"
+
+/* What the results of the protocol mean for a script. */
+static const uint8_t status_of_result[RESULT_N] = {
+	[RESULT_OK] = CLI_YES,         [RESULT_DENIED] = CLI_NO,
+	[RESULT_BUSY] = CLI_UNKNOWN,   [RESULT_NOT_FOUND] = CLI_NO,
+	[RESULT_INVALID] = CLI_NO,     [RESULT_EXISTS] = CLI_NO,
+	[RESULT_STALE] = CLI_NO,       [RESULT_NOT_RECORDED] = CLI_UNKNOWN,
+	[RESULT_NOT_READY] = CLI_UNKNOWN, [RESULT_FAILED] = CLI_UNKNOWN,
+	[RESULT_LAST_ADMIN] = CLI_NO,
+};
+
+static int trouble(const struct cli *cli, int error) {
+	switch (error) {
+	case -ETIMEDOUT:
+		return cli_unknown(cli, "the broker does not answer; --timeout waits longer");
+	case -EPIPE:
+		return cli_unknown(cli, "the broker closed the connection");
+	case -EBADMSG:
+		return cli_unknown(cli, "the broker's answer cannot be read");
+	case -EMSGSIZE:
+		return cli_unknown(cli, "that is too long, or not UTF-8");
+	default:
+		return cli_unknown(cli, "%s", strerror(-error));
+	}
+}
+
+/* ---- prompts ------------------------------------------------------------------------- */
+
+static void say_message(const char *message) {
+	cleanup_(free_charp) char *line = NULL;
+	size_t n = 0;
+	FILE *out = NULL;
+
+	if (message_text(message)[0] == '\0')
+		return;
+	out = open_memstream(&line, &n);
+	if (!out)
+		return;
+	output_clean(out, message_text(message));
+	if (fclose(out) == 0)
+		ask_say(line);
+}
+
+static void say_text(const char *text) {
+	cleanup_(free_charp) char *line = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&line, &n);
+
+	if (!out)
+		return;
+	output_clean(out, text);
+	if (fclose(out) == 0)
+		ask_say(line);
+}
+
+/* Answers that the options have; true: @ret_answer is set. */
+static bool answer_from_options(struct cli *cli, const struct call_event *prompt,
+                                struct secret *ret_answer) {
+	const char *text = NULL;
+
+	if (prompt->field == CW_FIELD_NAME) {
+		text = cli_option(cli, cli->named ? OPT_SECOND : OPT_AS);
+		cli->named = true;
+	}
+	if (prompt->field == CW_FIELD_CONFIRM && cli->options[OPT_YES].n > 0)
+		text = "yes";
+	return text && secret_set(ret_answer, text, strlen(text));
+}
+
+static int answer_prompt(struct cli *cli, const struct call_event *prompt, struct secret *ret) {
+	const char *name = message_name(MESSAGE_FIELD, (unsigned long)prompt->field);
+	char label[96];
+
+	/* Who answers by a descriptor is told of faults, not of plain questions. */
+	if (cli->asker.password_fd < 0 || !prompt->secret || strncmp(prompt->message, "ask-", 4) != 0)
+		say_message(prompt->message);
+	if (prompt->text[0] != '\0')
+		say_text(prompt->text);
+	if (prompt->tries != UINT64_MAX) {
+		(void)snprintf(label, sizeof(label), "%llu tries left",
+		               (unsigned long long)prompt->tries);
+		ask_say(label);
+	}
+	if (answer_from_options(cli, prompt, ret))
+		return 0;
+	if (prompt->field == CW_FIELD_TOUCH || prompt->field == CW_FIELD_INSERT)
+		return 0;
+	(void)snprintf(label, sizeof(label), "%s",
+	               message_words(MESSAGE_FIELD, (unsigned long)prompt->field));
+	/* An unknown field might ask for a secret of a kind that we do not know. */
+	return ask_line(&cli->asker, label,
+	                prompt->secret || strcmp(name, "unknown") == 0, ret);
+}
+
+static int send_answer(struct cli *cli, uint64_t attempt, const struct secret *answer) {
+	struct frame_writer *w = call_begin(&cli->call, VERB_ATTEMPT_ANSWER);
+	uint64_t result = 0;
+	int r;
+
+	frame_uint(w, "attempt", attempt);
+	frame_bytes(w, "value", answer->bytes, answer->n);
+	r = call_finish(&cli->call, -1, cli->timeout_ms, &result);
+	if (r < 0)
+		return trouble(cli, r);
+	if (result != RESULT_OK)
+		return cli_unknown(cli, "the conversation was broken off");
+	return CLI_YES;
+}
+
+static void cancel(struct cli *cli, uint64_t attempt) {
+	struct frame_writer *w = call_begin(&cli->call, VERB_ATTEMPT_CANCEL);
+	uint64_t result = 0;
+
+	frame_uint(w, "attempt", attempt);
+	(void)call_finish(&cli->call, -1, cli->timeout_ms, &result);
+}
+
+static int say_no_answer(const struct cli *cli, int error) {
+	if (error == -ENXIO)
+		return cli_unknown(cli, "there is no terminal to ask on; secrets may come through "
+		                   "--password-fd, names through --as and --second");
+	if (error == -ENODATA)
+		return cli_unknown(cli, "nothing more was typed, or --password-fd has no more lines");
+	if (error == -E2BIG)
+		return cli_unknown(cli, "that is longer than anything that is accepted");
+	return cli_unknown(cli, "cannot ask: %s", strerror(-error));
+}
+
+static int say_over(struct cli *cli, const struct call_event *over) {
+	char wait[OUTPUT_TIME] = "";
+	json_t *object = NULL;
+
+	if (over->wait_ms > 0)
+		output_wait(over->wait_ms, wait);
+	if (cli->json) {
+		object = json_pack("{s:s, s:s, s:I}", "result", "refused", "message", over->message,
+		                   "wait_ms", (json_int_t)over->wait_ms);
+		(void)output_json(object);
+		json_decref(object);
+	} else {
+		(void)cli_usage(cli, "%s%s%s%s", message_text(over->message),
+		                wait[0] != '\0' ? " (" : "", wait, wait[0] != '\0' ? ")" : "");
+	}
+	return strcmp(over->message, "busy") == 0 || strcmp(over->message, "storage-failed") == 0
+		       ? CLI_UNKNOWN
+		       : CLI_NO;
+}
+
+/* Answers what is asked until it is over. */
+static int converse(struct cli *cli, uint64_t attempt, struct call_event *ret_event) {
+	struct call_event event;
+	int r, status;
+
+	for (;;) {
+		cleanup_(secret_wipe) struct secret answer = { 0 };
+
+		r = call_event(&cli->call, attempt, cli->timeout_ms, &event);
+		if (r < 0)
+			return trouble(cli, r);
+		if (event.kind == CALL_EVENT_OVER)
+			return say_over(cli, &event);
+		if (event.kind != CALL_EVENT_PROMPT)
+			break;
+		r = answer_prompt(cli, &event, &answer);
+		if (r < 0) {
+			cancel(cli, attempt);
+			return say_no_answer(cli, r);
+		}
+		status = send_answer(cli, attempt, &answer);
+		if (status != CLI_YES)
+			return status;
+	}
+	if (ret_event)
+		*ret_event = event;
+	return CLI_YES;
+}
+
+/* The reply to attempt.begin or authorize. */
+static int begin(struct cli *cli, struct call_event *ret_event) {
+	uint64_t result = 0, attempt = 0;
+	int status, r = call_finish(&cli->call, -1, cli->timeout_ms, &result);
+	json_t *reply = NULL;
+
+	if (r < 0)
+		return trouble(cli, r);
+	if (result == RESULT_OK) {
+		if (frame_get_uint(cli->call.reply.body, "attempt", &attempt) < 0)
+			return trouble(cli, -EBADMSG);
+		return converse(cli, attempt, ret_event);
+	}
+	reply = output_from_frame(cli->call.reply.body);
+	status = cli_refused(cli, reply, result < RESULT_N ? status_of_result[result] : CLI_UNKNOWN);
+	json_decref(reply);
+	return status;
+}
+
+int cli_sign_in(struct cli *cli, uint64_t purpose, struct call_event *ret_event) {
+	struct frame_writer *w = call_begin(&cli->call, VERB_ATTEMPT_BEGIN);
+	struct call_event event = { 0 };
+	int status;
+
+	frame_uint(w, "purpose", purpose);
+	if (cli_option(cli, OPT_AS)) {
+		if (purpose == CW_PURPOSE_SIGN_IN)
+			frame_text(w, "name", cli_option(cli, OPT_AS));
+		cli->named = true;
+	}
+	status = begin(cli, &event);
+	if (status == CLI_YES && event.kind != CALL_EVENT_SIGNED_IN)
+		return trouble(cli, -EBADMSG);
+	if (status == CLI_YES && purpose == CW_PURPOSE_SIGN_IN)
+		cli->signed_in = true;
+	if (status == CLI_YES && ret_event)
+		*ret_event = event;
+	return status;
+}
+
+int cli_authorize(struct cli *cli, const char *action, const uint8_t digest[static 32],
+                  const char *object, const char *words, struct call_event *ret_event) {
+	struct frame_writer *w = call_begin(&cli->call, VERB_AUTHORIZE);
+	int status;
+
+	frame_text(w, "action", action);
+	frame_bytes(w, "digest", digest, 32);
+	frame_text(w, "object", object);
+	frame_text(w, "words", words);
+	cli->named = true; /* whoever confirms is told by --second, not by --as */
+	status = begin(cli, ret_event);
+	if (status == CLI_YES && ret_event->kind != CALL_EVENT_AUTHORIZED)
+		return trouble(cli, -EBADMSG);
+	return status;
+}
+
+void cli_sign_out(struct cli *cli) {
+	uint64_t result = 0;
+
+	if (!cli->signed_in)
+		return;
+	(void)call_begin(&cli->call, VERB_SIGN_OUT);
+	if (call_finish(&cli->call, -1, cli->timeout_ms, &result) < 0 || result != RESULT_OK)
+		(void)fprintf(stderr, "careward: could not sign out: the seat locks by itself\n");
+	cli->signed_in = false;
+}
+
+/* ---- requests ---------------------------------------------------------------------- */
+
+static int carry(struct cli *cli, const struct ask *ask, uint64_t *ret_result) {
+	struct frame_writer *w = call_begin(&cli->call, ask->verb);
+
+	if (ask->fill)
+		ask->fill(cli, w, ask->data);
+	return call_finish(&cli->call, ask->fd,
+	                   ask->timeout_ms > 0 ? ask->timeout_ms : cli->timeout_ms, ret_result);
+}
+
+/* What a denied request asks of us. Return: enum cw_purpose; 0: nothing helps. */
+static uint64_t way_in(const struct cli *cli) {
+	uint64_t verdict = 0, reason = 0;
+
+	if (frame_get_uint(cli->call.reply.body, "verdict", &verdict) < 0 ||
+	    frame_get_uint(cli->call.reply.body, "reason", &reason) < 0)
+		return 0;
+	switch (verdict) {
+	case CW_SIGN_IN:
+		return CW_PURPOSE_SIGN_IN;
+	case CW_UNLOCK:
+		/* Whoever is named takes over; only the owner unlocks. */
+		return cli_option(cli, OPT_AS) ? CW_PURPOSE_SIGN_IN : CW_PURPOSE_UNLOCK;
+	case CW_REAUTH:
+		return CW_PURPOSE_REAUTH;
+	default:
+		/* Somebody without the right is signed in; somebody else was named. */
+		return verdict == CW_DENY && reason == CW_REASON_ROLE && cli_option(cli, OPT_AS) &&
+				       !cli->signed_in
+			       ? CW_PURPOSE_SIGN_IN
+			       : 0;
+	}
+}
+
+static bool may_ask(const struct cli *cli) {
+	return (cli->verb->takes & TAKES(AS)) != 0;
+}
+
+json_t *cli_ask(struct cli *cli, const struct ask *ask, int *ret_status) {
+	uint64_t result = 0, purpose = 0;
+	json_t *reply = NULL;
+	int r = carry(cli, ask, &result);
+
+	if (r == 0 && result == RESULT_DENIED && may_ask(cli)) {
+		purpose = way_in(cli);
+		if (purpose != 0) {
+			*ret_status = cli_sign_in(cli, purpose, NULL);
+			if (*ret_status != CLI_YES)
+				return NULL;
+			r = carry(cli, ask, &result);
+		}
+	}
+	if (r < 0) {
+		*ret_status = trouble(cli, r);
+		return NULL;
+	}
+	reply = output_from_frame(cli->call.reply.body);
+	explicit_bzero(cli->call.in, sizeof(cli->call.in));
+	if (!reply) {
+		*ret_status = trouble(cli, -EBADMSG);
+		return NULL;
+	}
+	*ret_status = result < RESULT_N ? (int)status_of_result[result] : CLI_UNKNOWN;
+	return reply;
+}
+
+int cli_refused(struct cli *cli, const json_t *reply, int status) {
+	const char *message = json_text(reply, "message"), *near = json_text(reply, "nearest");
+	const char *words = message_text(message);
+
+	if (cli->json) {
+		(void)output_json(reply);
+		return status;
+	}
+	if (message[0] == '\0') {
+		/* Names, not numbers: the sentence is looked up by walking the list. */
+		const char *name = json_text(reply, "reason");
+
+		words = NULL;
+		for (unsigned i = 0; i < CW_N_REASONS && !words; ++i)
+			if (strcmp(message_name(MESSAGE_REASON, i), name) == 0)
+				words = message_words(MESSAGE_REASON, i);
+		for (unsigned i = 0; i < RESULT_N && !words; ++i)
+			if (strcmp(message_name(MESSAGE_RESULT, i), json_text(reply, "result")) == 0)
+				words = message_words(MESSAGE_RESULT, i);
+	}
+	(void)cli_usage(cli, near[0] != '\0' ? "%s Did you mean \"%s\"?" : "%s%s",
+	                words ? words : "refused", near);
+	return status;
+}

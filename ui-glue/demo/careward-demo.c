@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * careward-demo - an infusion pump with access control, on a terminal
+ *
+ * Written as a device's manufacturer would: against <careward/careward.h> and
+ * the header that careward-compile made of device.cfg.
+ */
+#include <getopt.h>
+#include <locale.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "ui-glue/demo/places.h"
+#include "ui-glue/demo/screen.h"
+#include "ui-glue/demo/shift.h"
+
+enum { EXIT_USAGE = 2 };
+
+static int usage(FILE *out, int status) {
+	(void)fprintf(out, "usage: careward-demo [--script] [--broker FILE] [--cli FILE] "
+	              "[--config DIR]\n\n"
+	              "  --script      play a shift without a terminal, a line for each step\n"
+	              "  --broker FILE carewardd to start\n"
+	              "  --cli FILE    careward to run\n"
+	              "  --config DIR  device.cfg, site.cfg and place.cfg to copy\n");
+	return status;
+}
+
+/* As built, as long as the build is there; otherwise as installed. */
+static const char *choose(const char *built, const char *installed) {
+	return access(built, R_OK) == 0 ? built : installed;
+}
+
+int main(int argc, char **argv) {
+	static const struct option options[] = {
+		{ "script", no_argument, NULL, 's' },       { "broker", required_argument, NULL, 'b' },
+		{ "cli", required_argument, NULL, 'c' },    { "config", required_argument, NULL, 'd' },
+		{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+	};
+	struct places places = { .broker = choose(DEMO_BROKER, DEMO_BROKER_INSTALLED),
+				 .cli = choose(DEMO_CLI, DEMO_CLI_INSTALLED),
+				 .config = choose(DEMO_CONFIG, DEMO_CONFIG_INSTALLED) };
+	bool script = false;
+	int c;
+
+	(void)setlocale(LC_ALL, "");
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			script = true;
+			break;
+		case 'b':
+			places.broker = optarg;
+			break;
+		case 'c':
+			places.cli = optarg;
+			break;
+		case 'd':
+			places.config = optarg;
+			break;
+		case 'h':
+			return usage(stdout, 0);
+		default:
+			return usage(stderr, EXIT_USAGE);
+		}
+	}
+	if (optind < argc)
+		return usage(stderr, EXIT_USAGE);
+	if (script)
+		return shift_play(&places);
+	return screen_run(&places);
+}

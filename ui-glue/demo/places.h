@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef UI_GLUE_DEMO_PLACES_H
+#define UI_GLUE_DEMO_PLACES_H
+
+/* Where the programs and files are that the demo starts from. */
+struct places {
+	const char *broker; /* carewardd                                              */
+	const char *cli;    /* careward                                               */
+	const char *config; /* directory of device.cfg, site.cfg, place.cfg            */
+};
+
+#endif

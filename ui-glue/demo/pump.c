@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ui-glue/demo/pump.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/evp.h>
+
+#include "pump-actions.h"
+#include "ui-glue/messages/messages.h"
+
+#define TELL_MS 4000
+#define TOUCH_MS 3000
+#define NOTE_MS 60000
+
+/* ---- the pump itself -------------------------------------------------------------------- */
+
+static void act_stop(struct pump *pump) {
+	pump->running = false;
+	pump_note(pump, "The therapy is stopped.");
+}
+
+static void act_pause(struct pump *pump) {
+	pump_note(pump, "The alarm is silent for two minutes.");
+}
+
+static void act_start(struct pump *pump) {
+	pump->running = true;
+	pump_note(pump, "The therapy runs.");
+}
+
+static void act_rate(struct pump *pump) {
+	pump->rate = pump->rate + 1.0 > pump->limit ? 1.0 : pump->rate + 1.0;
+	pump_note(pump, "The rate is %.1f ml/h.", pump->rate);
+}
+
+static void act_bolus(struct pump *pump) {
+	pump_note(pump, "A bolus of 2 ml is given.");
+}
+
+static void act_drug(struct pump *pump) {
+	pump_note(pump, "The high-risk drug is chosen.");
+}
+
+static void act_limit(struct pump *pump) {
+	pump->limit = pump->new_limit;
+	pump_note(pump, "The highest rate is %.1f ml/h now.", pump->limit);
+}
+
+static void act_display(struct pump *pump) {
+	pump->brightness = pump->brightness >= 100 ? 40 : pump->brightness + 20;
+	pump_note(pump, "The brightness is %u %%.", pump->brightness);
+}
+
+static void act_export(struct pump *pump) {
+	pump_note(pump, "The data is exported.");
+}
+
+static void act_update(struct pump *pump) {
+	pump_note(pump, "The software is updated.");
+}
+
+const struct pump_action pump_actions[CW_ACT_COUNT] = {
+	[CW_ACT_THERAPY_STOP] = { "Stop the therapy", act_stop },
+	[CW_ACT_ALARM_PAUSE] = { "Silence the alarm", act_pause },
+	[CW_ACT_THERAPY_START] = { "Start the therapy", act_start },
+	[CW_ACT_THERAPY_RATE] = { "Change the rate", act_rate },
+	[CW_ACT_THERAPY_BOLUS] = { "Give a bolus", act_bolus },
+	[CW_ACT_THERAPY_HIGH_RISK_DRUG] = { "Choose a high-risk drug", act_drug },
+	[CW_ACT_SETTINGS_LIMITS] = { "Change the highest rate", act_limit },
+	[CW_ACT_SETTINGS_DISPLAY] = { "Change the brightness", act_display },
+	[CW_ACT_DATA_EXPORT] = { "Export data", act_export },
+	[CW_ACT_SOFTWARE_UPDATE] = { "Update the software", act_update },
+};
+
+/* The short list of the site that is shipped with the pump. */
+const char *const pump_reasons[] = { "Patient in danger", "Locked out", "My role does not allow it",
+				     "Nobody else was there", "Test of the device" };
+const unsigned pump_n_reasons = sizeof(pump_reasons) / sizeof(pump_reasons[0]);
+
+/* ---- saying ----------------------------------------------------------------------------- */
+
+void pump_note(struct pump *pump, const char *format, ...) {
+	va_list list;
+
+	memmove(pump->notes[0], pump->notes[1], sizeof(pump->notes) - sizeof(pump->notes[0]));
+	va_start(list, format);
+	(void)vsnprintf(pump->notes[PUMP_NOTES - 1], PUMP_LINE, format, list);
+	va_end(list);
+	pump->notes_until = 0;
+}
+
+static void forget_notes(struct pump *pump) {
+	memset(pump->notes, 0, sizeof(pump->notes));
+}
+
+static void say_time(int64_t wall_ms, char *ret, size_t room) {
+	time_t t = (time_t)(wall_ms / 1000);
+	struct tm local;
+
+	if (wall_ms == 0 || !localtime_r(&t, &local) ||
+	    strftime(ret, room, "%Y-%m-%d %H:%M %Z", &local) == 0)
+		(void)snprintf(ret, room, "never");
+}
+
+/* ---- events ----------------------------------------------------------------------------- */
+
+static void on_signed_in(struct pump *pump, const struct cw_event *e) {
+	char when[48];
+
+	(void)snprintf(pump->name, sizeof(pump->name), "%.63s", e->text);
+	/* Other processes of the seat are told who, and no more. */
+	if (e->attempt == 0 || e->attempt != pump->attempt)
+		return;
+	pump->attempt = 0;
+	pump->claimed[0] = '\0';
+	forget_notes(pump);
+	say_time(e->last_ms, when, sizeof(when));
+	pump_note(pump, "Signed in: %.60s", e->text);
+	pump_note(pump, "Last sign-in: %s. Failures since then: %u", when, e->failures);
+	if (e->failures > 0) {
+		say_time(e->failure_ms, when, sizeof(when));
+		pump_note(pump, "The last failure was at %s.", when);
+	}
+	if (e->message[0] != '\0')
+		pump_note(pump, "%s", message_text(e->message));
+}
+
+static void on_handover(struct pump *pump, const struct cw_event *e) {
+	pump_note(pump, "Handed over: the screen stays as it was, nothing is confirmed any more.");
+}
+
+static void on_over(struct pump *pump, const struct cw_event *e) {
+	unsigned long long s = (e->wait_ms + 999) / 1000;
+
+	if (e->attempt != pump->attempt)
+		return;
+	pump->attempt = 0;
+	pump->approving = false;
+	pump_note(pump, "%s", message_text(e->message));
+	if (e->wait_ms > 0) {
+		pump_note(pump, "Too many failures: wait %llu min %llu s.", s / 60, s % 60);
+		pump_note(pump, "In an emergency press F10 twice%s%.40s.",
+		          pump->claimed[0] != '\0' ? ": it is recorded for " : "", pump->claimed);
+	}
+}
+
+static void on_used(struct pump *pump, const struct cw_event *e) {
+	if (pump->serial == 0 || e->serial != pump->serial)
+		return;
+	pump->serial = 0;
+	if (e->verdict == CW_ALLOW)
+		pump_actions[pump->used].act(pump);
+	else
+		pump_note(pump, "%s", message_words(MESSAGE_REASON, (unsigned long)e->reason));
+}
+
+static void on_authorized(struct pump *pump, const struct cw_event *e) {
+	uint8_t receipt[1024];
+	size_t n = sizeof(receipt);
+
+	if (e->attempt != pump->attempt)
+		return;
+	pump->attempt = 0;
+	pump->approving = false;
+	pump->used = CW_ACT_SETTINGS_LIMITS;
+	if (cw_receipt(pump->cw, e->attempt, receipt, &n) < 0 ||
+	    cw_redeem(pump->cw, receipt, n, CW_ACT_SETTINGS_LIMITS, pump->digest, &pump->serial) < 0)
+		pump_note(pump, "%s", message_text("failed"));
+}
+
+static void on_emergency(struct pump *pump, const struct cw_event *e) {
+	memcpy(pump->emergency, e->emergency, sizeof(pump->emergency));
+}
+
+static void on_ended(struct pump *pump, const struct cw_event *e) {
+	pump_note(pump, "The emergency has ended.");
+	pump->reason_wanted = true;
+}
+
+static void on_reason(struct pump *pump, const struct cw_event *e) {
+	memcpy(pump->emergency, e->emergency, sizeof(pump->emergency));
+	pump->reason_wanted = true;
+}
+
+static void on_alarm(struct pump *pump, const struct cw_event *e) {
+	(void)snprintf(pump->alarm, sizeof(pump->alarm), "%s", message_text(e->message));
+}
+
+static void on_error(struct pump *pump, const struct cw_event *e) {
+	if (e->attempt != 0 && e->attempt == pump->attempt)
+		pump->attempt = 0;
+	if (e->message[0] == '\0' || e->reason != CW_REASON_NONE)
+		pump_note(pump, "%s", message_words(MESSAGE_REASON, (unsigned long)e->reason));
+	else
+		pump_note(pump, "%s", message_text(e->message));
+}
+
+static void on_prompt(struct pump *pump, const struct cw_event *e) {
+	struct cw_prompt prompt = { .size = sizeof(prompt) };
+
+	if (e->attempt != pump->attempt || cw_prompt(pump->cw, e->attempt, &prompt) < 0)
+		return;
+	explicit_bzero(&pump->dialog, sizeof(pump->dialog));
+	pump->dialog.prompt = prompt;
+	pump->dialog.open = true;
+}
+
+static void (*const handlers[])(struct pump *pump, const struct cw_event *e) = {
+	[CW_EVENT_PROMPT] = on_prompt,
+	[CW_EVENT_SIGNED_IN] = on_signed_in,
+	[CW_EVENT_HANDOVER] = on_handover,
+	[CW_EVENT_ATTEMPT_OVER] = on_over,
+	[CW_EVENT_USED] = on_used,
+	[CW_EVENT_AUTHORIZED] = on_authorized,
+	[CW_EVENT_EMERGENCY] = on_emergency,
+	[CW_EVENT_EMERGENCY_ENDED] = on_ended,
+	[CW_EVENT_REASON_WANTED] = on_reason,
+	[CW_EVENT_ALARM] = on_alarm,
+	[CW_EVENT_ERROR] = on_error,
+};
+
+bool pump_is_silent(const struct pump *pump) {
+	return !pump->status.signed_in || pump->status.locked || pump->status.suspended;
+}
+
+void pump_dispatch(struct pump *pump, int64_t now_ms) {
+	struct cw_event event = { .size = sizeof(event) };
+	bool was_silent = pump_is_silent(pump);
+
+	(void)cw_dispatch(pump->cw);
+	while (cw_next_event(pump->cw, &event) == 1)
+		if ((unsigned)event.kind < sizeof(handlers) / sizeof(handlers[0]) && handlers[event.kind])
+			handlers[event.kind](pump, &event);
+	pump->status.size = sizeof(pump->status);
+	(void)cw_status(pump->cw, &pump->status);
+	if (pump->attempt == 0)
+		explicit_bzero(&pump->dialog, sizeof(pump->dialog));
+	/* A locked screen says nothing about anybody. */
+	if (pump_is_silent(pump)) {
+		pump->name[0] = '\0';
+		pump->history_open = false;
+		memset(pump->entries, 0, sizeof(pump->entries));
+		if (!was_silent)
+			forget_notes(pump);
+		else if (pump->notes_until == 0)
+			pump->notes_until = now_ms + NOTE_MS;
+		else if (now_ms > pump->notes_until)
+			forget_notes(pump);
+	}
+	if (now_ms - pump->told_ms > TELL_MS && pump->status.connected) {
+		(void)cw_signal(pump->cw, "patient-connected", pump->patient ? 1 : 0);
+		pump->told_ms = now_ms;
+	}
+}
+
+/* ---- touching ------------------------------------------------------------------------- */
+
+int pump_open(struct pump *pump, const char *socket, uint32_t broker_uid) {
+	const struct cw_options options = { .size = sizeof(options),
+					    .n_actions = CW_ACT_COUNT,
+					    .actions = CW_ACT_TABLE,
+					    .seat = "main",
+					    .socket = socket,
+					    .broker_uid = broker_uid };
+
+	*pump = (struct pump){ .rate = 5.0, .limit = 25.0, .brightness = 60, .patient = true };
+	return cw_open(&options, &pump->cw);
+}
+
+void pump_close(struct pump *pump) {
+	pump->cw = cw_close(pump->cw);
+	explicit_bzero(&pump->dialog, sizeof(pump->dialog));
+}
+
+enum cw_verdict pump_may(struct pump *pump, uint32_t action, const char **ret_words) {
+	enum cw_reason reason = CW_REASON_NONE;
+	enum cw_verdict verdict = cw_check(pump->cw, action, &reason);
+
+	*ret_words = "";
+	if (verdict == CW_BREAK_GLASS)
+		*ret_words = "Not in your role. In an emergency: F10 twice.";
+	else if (verdict != CW_ALLOW)
+		*ret_words = message_words(MESSAGE_REASON, (unsigned long)reason);
+	return verdict;
+}
+
+static void begin(struct pump *pump, enum cw_purpose purpose) {
+	pump->approving = false;
+	if (cw_sign_in(pump->cw, purpose, NULL, &pump->attempt) == 0)
+		return;
+	pump->attempt = 0;
+	pump_note(pump, "%s", message_text("disconnected"));
+}
+
+void pump_touch_sign_in(struct pump *pump) {
+	if (pump->status.suspended)
+		begin(pump, CW_PURPOSE_UNLOCK);
+	else
+		begin(pump, CW_PURPOSE_SIGN_IN);
+}
+
+void pump_touch_password(struct pump *pump) {
+	begin(pump, CW_PURPOSE_CHANGE);
+}
+
+/* What is confirmed is exactly this value, in exactly these words. */
+static void approve_limit(struct pump *pump) {
+	char object[64], words[128];
+	unsigned n = sizeof(pump->digest);
+
+	pump->new_limit = pump->limit >= 40.0 ? 20.0 : pump->limit + 5.0;
+	(void)snprintf(object, sizeof(object), "limit.rate.max=%.1f ml/h", pump->new_limit);
+	(void)snprintf(words, sizeof(words), "Set the highest rate from %.1f to %.1f ml/h",
+	               pump->limit, pump->new_limit);
+	if (EVP_Digest(object, strlen(object), pump->digest, &n, EVP_sha256(), NULL) != 1 ||
+	    cw_authorize(pump->cw, CW_ACT_SETTINGS_LIMITS, pump->digest, object, words,
+	                 &pump->attempt) < 0) {
+		pump->attempt = 0;
+		pump_note(pump, "%s", message_text("failed"));
+		return;
+	}
+	pump->approving = true;
+}
+
+static void use(struct pump *pump, uint32_t action) {
+	enum cw_verdict verdict = CW_DENY;
+	enum cw_reason reason = CW_REASON_NONE;
+	int r = cw_use(pump->cw, action, NULL, cw_session(pump->cw), &verdict, &reason, &pump->serial);
+
+	pump->used = action;
+	if (r == -EINPROGRESS)
+		return;
+	pump->serial = 0;
+	if (r == 0 && verdict == CW_ALLOW)
+		pump_actions[action].act(pump);
+	else
+		pump_note(pump, "%s", message_words(MESSAGE_REASON, (unsigned long)reason));
+}
+
+void pump_touch_action(struct pump *pump, uint32_t action, int64_t now_ms) {
+	const char *words = "";
+	enum cw_verdict verdict = pump_may(pump, action, &words);
+	bool sensitive = CW_ACT_TABLE[action].kind == CW_KIND_SENSITIVE;
+
+	if (pump->attempt != 0)
+		return;
+	if (verdict == CW_ALLOW)
+		use(pump, action);
+	else if (verdict == CW_SIGN_IN)
+		begin(pump, CW_PURPOSE_SIGN_IN);
+	else if (verdict == CW_UNLOCK)
+		begin(pump, CW_PURPOSE_UNLOCK);
+	else if (sensitive && action == CW_ACT_SETTINGS_LIMITS &&
+	         (verdict == CW_CONFIRM || verdict == CW_REAUTH))
+		approve_limit(pump);
+	else if (verdict == CW_REAUTH && !sensitive)
+		begin(pump, CW_PURPOSE_REAUTH);
+	else
+		pump_note(pump, "%s", words);
+}
+
+void pump_touch_lock(struct pump *pump) {
+	if (pump->status.signed_in && cw_lock(pump->cw) == 0)
+		forget_notes(pump);
+}
+
+void pump_touch_sign_out(struct pump *pump) {
+	if (pump->status.signed_in && cw_sign_out(pump->cw) == 0)
+		forget_notes(pump);
+}
+
+void pump_touch_patient(struct pump *pump) {
+	pump->patient = !pump->patient;
+	pump->told_ms = -TELL_MS;
+	pump_note(pump, "The sensor says: a patient is %s.", pump->patient ? "connected" : "not there");
+}
+
+static void on_entry(const struct cw_history_entry *entry, void *userdata) {
+	struct pump *pump = userdata;
+
+	if (!entry)
+		pump->history_loading = false;
+	else if (pump->n_entries < PUMP_ENTRIES)
+		pump->entries[pump->n_entries++] = *entry;
+}
+
+void pump_touch_history(struct pump *pump, bool older) {
+	uint64_t before = older && pump->n_entries > 0 ? pump->entries[pump->n_entries - 1].seq : 0;
+
+	if (pump_is_silent(pump)) {
+		pump_note(pump, "%s", message_words(MESSAGE_REASON, CW_REASON_NO_SESSION));
+		return;
+	}
+	if (cw_history(pump->cw, before, PUMP_ENTRIES, on_entry, pump) < 0)
+		return;
+	pump->n_entries = 0;
+	pump->history_open = pump->history_loading = true;
+}
+
+/* ---- the glass ---------------------------------------------------------------------------- */
+
+void pump_touch_glass(struct pump *pump, int64_t now_ms) {
+	enum cw_recorded recorded = CW_RECORDED_NOT;
+
+	if (pump->touched_ms == 0 || now_ms - pump->touched_ms > TOUCH_MS) {
+		pump->touched_ms = now_ms > 0 ? now_ms : 1;
+		return;
+	}
+	pump->touched_ms = 0;
+	if (pump->attempt != 0)
+		pump_cancel(pump);
+	(void)cw_break_glass(pump->cw, pump->claimed[0] != '\0' ? pump->claimed : NULL,
+	                     pump->emergency, &recorded);
+	forget_notes(pump);
+	pump_note(pump, "Care is open to everybody. E ends it.");
+	if (recorded == CW_RECORDED_NOT)
+		pump_note(pump, "It is not recorded yet: only this screen knows.");
+}
+
+void pump_touch_end(struct pump *pump) {
+	if (!pump->status.emergency)
+		return;
+	if (cw_break_glass_end(pump->cw, pump->emergency) < 0)
+		pump_note(pump, "There is no emergency to end.");
+	pump->reason_wanted = true;
+}
+
+void pump_give_reason(struct pump *pump, unsigned which) {
+	int r = which < pump_n_reasons ? cw_break_glass_reason(pump->cw, pump->emergency,
+	                                                       pump_reasons[which], NULL)
+				       : -EINVAL;
+
+	if (r == -ENOSPC)
+		return; /* it is asked for again */
+	pump->reason_wanted = false;
+	pump->claimed[0] = '\0';
+	pump_note(pump, r == 0 ? "Thank you." : "The reason was not taken.");
+}
+
+/* ---- the dialog ---------------------------------------------------------------------------- */
+
+void pump_type(struct pump *pump, const char *utf8, unsigned n) {
+	struct pump_dialog *d = &pump->dialog;
+
+	if (!d->open || d->n + n >= sizeof(d->typed))
+		return;
+	memcpy(d->typed + d->n, utf8, n);
+	d->n += n;
+}
+
+void pump_rub_out(struct pump *pump) {
+	struct pump_dialog *d = &pump->dialog;
+
+	while (d->n > 0 && ((unsigned char)d->typed[d->n - 1] & 0xc0) == 0x80)
+		d->typed[--d->n] = '\0';
+	if (d->n > 0)
+		d->typed[--d->n] = '\0';
+}
+
+void pump_answer(struct pump *pump) {
+	struct pump_dialog *d = &pump->dialog;
+	int r;
+
+	if (!d->open)
+		return;
+	if (d->prompt.field == CW_FIELD_NAME && !pump->approving)
+		(void)snprintf(pump->claimed, sizeof(pump->claimed), "%.*s",
+		               d->n < 63 ? (int)d->n : 63, d->typed);
+	r = cw_answer(pump->cw, d->prompt.attempt, d->typed, d->n);
+	if (r == -EAGAIN)
+		return;
+	explicit_bzero(d, sizeof(*d));
+}
+
+void pump_cancel(struct pump *pump) {
+	(void)cw_cancel(pump->cw, pump->attempt);
+	pump->attempt = 0;
+	pump->approving = false;
+	explicit_bzero(&pump->dialog, sizeof(pump->dialog));
+}
