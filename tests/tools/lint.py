@@ -37,7 +37,7 @@ LAYERS = {
     "auth": {"careward", "common", "policy", "audit", "auth", "tokens/token.h", "wire/ring.h"},
     "broker": {"careward", "common", "policy", "wire", "audit", "auth", "tokens", "broker"},
     "ui-glue": {"careward", "common", "wire", "ui-glue"} | DECISION,
-    "ui-glue/demo": {"careward", "ui-glue/demo"},
+    "ui-glue/demo": {"careward", "ui-glue/demo", "ui-glue/messages"},
 }
 
 # Library code neither prints nor waits nor looks around; time is an argument.
