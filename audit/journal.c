@@ -275,7 +275,7 @@ int journal_append(struct store *store, struct journal_entry *entry) {
 	uint8_t body[ENTRY_BODY_MAX];
 	size_t n_body = 0;
 	uint64_t seq;
-	int r = entry_check(&e);
+	int r = store ? entry_check(&e) : -EIO;
 
 	if (r == 0)
 		r = free_text_make(store, e.name, &texts[TEXT_NAME]);
@@ -304,7 +304,7 @@ int journal_append(struct store *store, struct journal_entry *entry) {
 int journal_head(struct store *store, struct journal_head *ret_head) {
 	struct journal_state state = { 0 };
 
-	if (store->broken)
+	if (!store || store->broken)
 		return -EIO;
 	if (store->mode == STORE_READ_WRITE)
 		state = store->state;

@@ -218,8 +218,22 @@ static void reset_stmtp(sqlite3_stmt **stmt) {
 	(void)sqlite3_reset(*stmt);
 }
 
-/* Counts one sign-in into @last. True when it was the successful one. */
+/* Events by which one proves who one is; a handover is a sign-in over another's session. */
+static bool is_sign_in(int event) {
+	return event == EVENT_SIGN_IN || event == EVENT_HANDOVER;
+}
+
+static bool is_proof(int event) {
+	return is_sign_in(event) || event == EVENT_UNLOCK || event == EVENT_REAUTH;
+}
+
+/* Counts one entry into @last. True when it was the successful sign-in. */
 static bool note_sign_in(const struct journal_entry *e, struct journal_last *last) {
+	if (e->outcome == OUTCOME_OK && !is_sign_in((int)e->event))
+		return false;
+	/* What was given up, or could not be tried, is nobody's failure. */
+	if (e->outcome == OUTCOME_CANCELLED || e->outcome == OUTCOME_FAILED)
+		return false;
 	if (e->outcome == OUTCOME_OK) {
 		last->has_success = true;
 		last->success_wall_ms = e->at.wall_ms;
@@ -248,7 +262,7 @@ int journal_last_sign_in(struct store *store, uint32_t account, struct journal_l
 	for (uint32_t i = 0; i < SIGN_IN_ROWS && (rc = sqlite3_step(stmt)) == SQLITE_ROW; ++i) {
 		struct entry_view view;
 
-		if (sqlite3_column_int(stmt, 0) != EVENT_SIGN_IN)
+		if (!is_proof(sqlite3_column_int(stmt, 0)))
 			continue;
 		if (parse_column(stmt, 1, &view) < 0)
 			return -EBADMSG;

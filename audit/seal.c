@@ -221,7 +221,7 @@ int journal_seal(struct store *store, const struct moment *now) {
 	struct epoch epoch;
 	int r;
 
-	if (store->broken)
+	if (!store || store->broken)
 		return -EIO;
 	if (store->mode == STORE_READ_ONLY)
 		return -EROFS;
@@ -249,9 +249,10 @@ int journal_seal(struct store *store, const struct moment *now) {
 
 bool journal_must_seal(const struct store *store, const struct moment *now, uint32_t epoch_s,
 		       uint32_t epoch_entries) {
-	const struct journal_state *state = &store->state;
+	const struct journal_state *state = store ? &store->state : NULL;
 
-	if (store->broken || store->mode == STORE_READ_ONLY || state->seq == state->sealed)
+	if (!state || store->broken || store->mode == STORE_READ_ONLY ||
+	    state->seq == state->sealed)
 		return false;
 	if (state->urgent || state->seq - state->sealed >= epoch_entries || !state->has_open_since)
 		return true;

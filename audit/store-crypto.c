@@ -32,7 +32,7 @@ static int key_for(struct store *store, const char *purpose, const char *label,
 	struct store_key *slot;
 	size_t n_purpose = strlen(purpose), n = n_purpose + strlen(label);
 
-	if (!store->ks || n >= sizeof(full))
+	if (!store || !store->ks || n >= sizeof(full))
 		return -EIO;
 	memcpy(full, purpose, n_purpose);
 	memcpy(full + n_purpose, label, n - n_purpose + 1);

@@ -94,24 +94,28 @@ static int lock_writer(int dirfd, int *ret_fd) {
 
 /* file:PATH?immutable=1, every other character than plain ones in hexadecimal. */
 static int immutable_uri(const char *path, char **ret_uri) {
-	cleanup_(free_charp) char *uri = malloc(3 * strlen(path) + 32);
-	char *p = uri;
+	char *uri = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&uri, &n);
 
-	if (!uri)
+	if (!f)
 		return -ENOMEM;
-	p += sprintf(p, "file:");
+	(void)fputs("file:", f);
 	for (; *path; ++path) {
 		unsigned char c = (unsigned char)*path;
 
 		if (c == '/' || c == '.' || c == '-' || c == '_' || (c >= '0' && c <= '9') ||
 		    (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'))
-			*p++ = (char)c;
+			(void)fputc(c, f);
 		else
-			p += sprintf(p, "%%%02x", c);
+			(void)fprintf(f, "%%%02x", c);
 	}
-	(void)sprintf(p, "?immutable=1");
+	(void)fputs("?immutable=1", f);
+	if (fclose(f) != 0) {
+		free(uri);
+		return -ENOMEM;
+	}
 	*ret_uri = uri;
-	uri = NULL; /* handed over */
 	return 0;
 }
 
@@ -262,7 +266,7 @@ static int run_cached(struct store *store, const char *sql) {
 int store_begin(struct store *store) {
 	int r;
 
-	if (store->broken || store->doomed)
+	if (!store || store->broken || store->doomed)
 		return -EIO;
 	if (store->mode == STORE_READ_ONLY)
 		return -EROFS;
@@ -292,6 +296,8 @@ static void abandon(struct store *store) {
 int store_commit(struct store *store) {
 	int r;
 
+	if (!store)
+		return -EIO;
 	if (store->depth == 0)
 		return store->broken ? -EIO : -EINVAL;
 	if (store->depth > 1) {
@@ -316,6 +322,8 @@ int store_commit(struct store *store) {
 }
 
 void store_rollback(struct store *store) {
+	if (!store)
+		return;
 	if (store->depth == 0)
 		return;
 	if (store->depth > 1) {
@@ -327,6 +335,8 @@ void store_rollback(struct store *store) {
 }
 
 bool store_is_broken(const struct store *store) {
+	if (!store)
+		return true;
 	return store->broken;
 }
 
@@ -340,6 +350,8 @@ int store_reopen(struct store *store) {
 	sqlite3 *old = store->db;
 	int rc, r;
 
+	if (!store)
+		return -EIO;
 	if (!store->broken)
 		return 0;
 	drop_statements(store);
@@ -366,6 +378,8 @@ int store_reopen(struct store *store) {
 int store_checkpoint(struct store *store) {
 	int rc, n_log = 0, n_done = 0;
 
+	if (!store)
+		return -EIO;
 	if (store->broken)
 		return -EIO;
 	if (store->mode == STORE_READ_ONLY)
@@ -404,7 +418,7 @@ int store_prepare(struct store *store, const char *sql, struct sqlite3_stmt **re
 	sqlite3_stmt *stmt = NULL;
 	int r;
 
-	if (store->broken)
+	if (!store || store->broken)
 		return -EIO;
 	if (store->depth > 0 && sqlite3_get_autocommit(store->db)) {
 		store->doomed = true;

@@ -10,6 +10,10 @@
  * off. The text of the whole schema is compared at opening; an unknown object
  * or another text is an error. Not thread-safe: the engine's main thread owns
  * it.
+ *
+ * NULL is a store that fails: whoever has no database (it is missing, damaged, or
+ * another process hangs in it) goes on with NULL, and every call that would read
+ * or write returns -EIO, as with a broken one.
  */
 
 #include <stdbool.h>

@@ -166,7 +166,8 @@ int account_list(struct store *store, uint32_t after, uint32_t n,
 }
 
 /* Seals the account for its row and sets the row's MAC. */
-static int row_close(struct store *store, const struct account *account, struct stored_row *row) {
+static own_frame_ int row_close(struct store *store, const struct account *account,
+				struct stored_row *row) {
 	uint8_t plain[ACCOUNT_PLAIN_MAX];
 	size_t n = account_encode(account, plain);
 	int r;
@@ -310,8 +311,8 @@ static const char *describe(const struct account *account, char detail[static LI
 	return detail;
 }
 
-static int create_rows(struct store *store, const struct actor *actor, const struct moment *now,
-                       struct account *account) {
+static own_frame_ int create_rows(struct store *store, const struct actor *actor,
+				  const struct moment *now, struct account *account) {
 	struct stored_row row = { 0 };
 	char detail[LIMIT_TEXT];
 	int r;
@@ -384,6 +385,15 @@ static const struct {
 	{ EVENT_ACCOUNT_ROLES,    ACCOUNT_NONE     },
 };
 
+/* Is all that is sealed, roles and validity included, as it was? */
+static own_frame_ bool same_content(const struct account *a, const struct account *b) {
+	uint8_t plain_a[ACCOUNT_PLAIN_MAX];
+	uint8_t plain_b[ACCOUNT_PLAIN_MAX];
+	size_t n = account_encode(a, plain_a);
+
+	return n > 0 && account_encode(b, plain_b) == n && memcmp(plain_a, plain_b, n) == 0;
+}
+
 static bool change_is_allowed(enum audit_event event, const struct account *old,
                               const struct account *new) {
 	if (old->state == ACCOUNT_ENDED)
@@ -391,6 +401,8 @@ static bool change_is_allowed(enum audit_event event, const struct account *old,
 	if (strcmp(old->name, new->name) != 0 || old->source != new->source ||
 	    old->created_by != new->created_by || old->created_ms != new->created_ms)
 		return false; /* never rewritten */
+	if (event != EVENT_ACCOUNT_ROLES && !same_content(old, new))
+		return false; /* the entry would say less than was done */
 
 	for (size_t i = 0; i < ARRAY_SIZE(changes); ++i)
 		if (changes[i].event == event)
@@ -450,16 +462,16 @@ static int somebody_administers(struct store *store, const struct admin_rule *ad
 	int r;
 
 	if (!admins)
-		return new->state == ACCOUNT_ENABLED ? 0 : -EINVAL;
+		return -EINVAL;
 	if (administers(new, admins, now))
 		return 0;
 	r = account_is_last_admin(store, admins, new->number, now);
 	return r < 0 ? r : r == 1 ? -EBUSY : 0;
 }
 
-static int change_rows(struct store *store, const struct actor *actor, const struct moment *now,
-                       enum audit_event event, const struct admin_rule *admins,
-                       struct account *new) {
+static own_frame_ int change_rows(struct store *store, const struct actor *actor,
+				  const struct moment *now, enum audit_event event,
+				  const struct admin_rule *admins, struct account *new) {
 	struct stored_row row = { 0 };
 	char detail[LIMIT_TEXT];
 	struct account old;
@@ -492,9 +504,10 @@ static int change_rows(struct store *store, const struct actor *actor, const str
 /*
  * account_change() - write back a changed account
  * @event:    EVENT_ACCOUNT_DISABLED, _ENABLED or _ENDED, which must agree with
- *            account->state; or _ROLES: roles, validity, display, person, sponsor
- * @admins:   roles that make an administrator; may be NULL only when the account
- *            stays enabled and its administration cannot be at stake
+ *            account->state and change nothing else; or _ROLES: roles, validity,
+ *            display, person, sponsor, and the state stays
+ * @admins:   roles that make an administrator; NULL only with _ENABLED, which can
+ *            take nobody away
  * @account:  as read, with the changes; the generation is counted up by the call
  *
  * Name, source, who created it and when are never rewritten, and an account that

@@ -4,17 +4,18 @@
 #include <sqlite3.h>
 #include <string.h>
 
+#include "auth/copy.h"
 #include "auth/approval.h"
 #include "auth/entry.h"
 #include "auth/layout.h"
 #include "auth/receipt.h"
 #include "auth/row.h"
 
-#define KEY_LABEL "approval key"
+#define KEY_LABEL    "approval key"
 #define OWN_LEASE_MS 1000u
 
 /* What is sealed in the row: when and how freshly, and the receipt itself. */
-#define PLAIN_MAX (8u + 1u + APPROVAL_RECEIPT_MAX)
+#define PLAIN_MAX  (8u + 1u + APPROVAL_RECEIPT_MAX)
 #define SEALED_MAX (PLAIN_MAX + STORE_SEAL_OVERHEAD)
 
 /* A row of `approvals`. */
@@ -96,9 +97,9 @@ static int row_insert(struct store *store, struct approval_row *row) {
 
 	if (r == 0)
 		r = store_prepare(store,
-		                  "INSERT INTO approvals (" APPROVAL_COLUMNS
-		                  ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-		                  &stmt);
+				  "INSERT INTO approvals (" APPROVAL_COLUMNS
+				  ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+				  &stmt);
 	if (r == 0)
 		r = row_bind(stmt, row);
 	return r < 0 ? r : sql_done(stmt);
@@ -106,7 +107,7 @@ static int row_insert(struct store *store, struct approval_row *row) {
 
 /* From GIVEN to another state, never from any other. Return: 0; -ESTALE; -errno. */
 static int row_leave_given(struct store *store, struct approval_row *row,
-                           enum approval_state state) {
+			   enum approval_state state) {
 	sqlite3_stmt *stmt = NULL;
 	int r;
 
@@ -114,15 +115,15 @@ static int row_leave_given(struct store *store, struct approval_row *row,
 	r = row_mac(store, row, row->mac);
 	if (r < 0)
 		return r;
-	r = store_prepare(store,
-	                  "UPDATE approvals SET state = ?1, mac = ?2 WHERE nonce = ?3 AND state = ?4",
-	                  &stmt);
+	r = store_prepare(
+		store, "UPDATE approvals SET state = ?1, mac = ?2 WHERE nonce = ?3 AND state = ?4",
+		&stmt);
 	if (r < 0)
 		return r;
 	if (sqlite3_bind_int64(stmt, 1, row->state) != SQLITE_OK ||
 	    sqlite3_bind_blob(stmt, 2, row->mac, sizeof(row->mac), SQLITE_STATIC) != SQLITE_OK ||
 	    sqlite3_bind_blob(stmt, 3, row->nonce, sizeof(row->nonce), SQLITE_STATIC) !=
-	            SQLITE_OK ||
+		    SQLITE_OK ||
 	    sqlite3_bind_int64(stmt, 4, APPROVAL_GIVEN) != SQLITE_OK)
 		return -EIO;
 	r = sql_done(stmt);
@@ -166,7 +167,7 @@ static int row_load(struct store *store, const uint8_t nonce[16], struct approva
 	int r;
 
 	r = store_prepare(store, "SELECT " APPROVAL_COLUMNS " FROM approvals WHERE nonce = ?1",
-	                  &stmt);
+			  &stmt);
 	if (r < 0)
 		return r;
 	if (sqlite3_bind_blob(stmt, 1, nonce, 16, SQLITE_STATIC) != SQLITE_OK)
@@ -178,7 +179,7 @@ static int row_load(struct store *store, const uint8_t nonce[16], struct approva
 }
 
 static int row_seal(struct store *store, const struct approval_secret *secret,
-                    struct approval_row *row) {
+		    struct approval_row *row) {
 	uint8_t plain[PLAIN_MAX];
 	struct layout_writer w = { .p = plain, .capacity = sizeof(plain) };
 
@@ -192,7 +193,7 @@ static int row_seal(struct store *store, const struct approval_secret *secret,
 }
 
 static int row_unseal(struct store *store, const struct approval_row *row,
-                      struct approval_secret *ret_secret) {
+		      struct approval_secret *ret_secret) {
 	struct approval_secret secret = { 0 };
 	struct layout_reader reader = { 0 };
 	uint8_t plain[PLAIN_MAX];
@@ -230,7 +231,8 @@ int approval_pair(struct store *store, uint32_t first, uint32_t second) {
 
 /* Is all that is missing the confirmation? Return: 0; -EPERM. */
 static int only_confirmation_is_missing(const struct policy_table *table, const struct seat *seat,
-                                        uint32_t action, uint32_t second, const struct moment *now) {
+					uint32_t action, uint32_t second,
+					const struct moment *now) {
 	struct policy_state state;
 
 	if (action >= table->n_actions || action >= POLICY_ACTIONS_MAX)
@@ -242,8 +244,8 @@ static int only_confirmation_is_missing(const struct policy_table *table, const 
 }
 
 static void describe(struct receipt *receipt, struct store *store, const struct policy *policy,
-                     const struct seat *seat, const struct approval_request *request,
-                     const struct moment *now) {
+		     const struct seat *seat, const struct approval_request *request,
+		     const struct moment *now) {
 	*receipt = (struct receipt){
 		.seat = (uint8_t)(seat->index + 1),
 		.session = seat->session.number,
@@ -254,17 +256,18 @@ static void describe(struct receipt *receipt, struct store *store, const struct 
 		.trust = (uint8_t)now->trust,
 	};
 	store_device_id(store, receipt->device);
-	(void)strcpy(receipt->action, policy->table.action_names[request->action]);
+	text_copy(receipt->action, sizeof(receipt->action),
+		  policy->table.action_names[request->action]);
 	memcpy(receipt->digest, request->digest, sizeof(receipt->digest));
-	(void)strcpy(receipt->object, request->object);
-	(void)strcpy(receipt->words, request->words);
+	text_copy(receipt->object, sizeof(receipt->object), request->object);
+	text_copy(receipt->words, sizeof(receipt->words), request->words);
 	memcpy(receipt->boot_id, now->boot_id, sizeof(receipt->boot_id));
 }
 
 /* The entry first, so that the head in the receipt covers it. */
 static int give_entry(struct store *store, const struct policy *policy, const struct seat *seat,
-                      const struct actor *actor, const struct receipt *receipt,
-                      const struct moment *now, uint64_t *ret_seq) {
+		      const struct actor *actor, const struct receipt *receipt,
+		      const struct moment *now, uint64_t *ret_seq) {
 	char nonce[33], detail[LIMIT_NAME];
 	struct journal_entry entry;
 	int r;
@@ -289,8 +292,8 @@ static int give_entry(struct store *store, const struct policy *policy, const st
 }
 
 static int give_rows(struct store *store, const struct policy *policy, const struct seat *seat,
-                     const struct actor *actor, struct receipt *receipt,
-                     struct approval_secret *secret, const struct moment *now) {
+		     const struct actor *actor, struct receipt *receipt,
+		     struct approval_secret *secret, const struct moment *now) {
 	struct approval_row row = {
 		.state = APPROVAL_GIVEN,
 		.account = receipt->account,
@@ -321,9 +324,9 @@ static int give_rows(struct store *store, const struct policy *policy, const str
 }
 
 int approval_give(struct store *store, const struct policy *policy, struct seat *seat,
-                  const struct actor *actor, const struct approval_request *request,
-                  const uint8_t nonce[16], uint32_t second, enum cw_assurance second_assurance,
-                  const struct moment *now, uint8_t *ret_receipt, size_t *ret_n_receipt) {
+		  const struct actor *actor, const struct approval_request *request,
+		  const uint8_t nonce[16], uint32_t second, enum cw_assurance second_assurance,
+		  const struct moment *now, uint8_t *ret_receipt, size_t *ret_n_receipt) {
 	cleanup_(transaction_endp) struct store *transaction = NULL;
 	struct approval_secret secret = {
 		.reauth_ms = seat->session.reauth_ms,
@@ -413,8 +416,8 @@ static enum cw_reason second_fault(const struct redemption *re) {
 	    second.state != ACCOUNT_ENABLED || !account_is_valid(&second, re->now))
 		return CW_REASON_ROLE;
 	return seat_role_bits(t, second.roles, second.n_roles) & t->actions[re->action].roles
-	               ? CW_REASON_NONE
-	               : CW_REASON_ROLE;
+		       ? CW_REASON_NONE
+		       : CW_REASON_ROLE;
 }
 
 /* The one place where a confirmation enters a state. */
@@ -433,19 +436,19 @@ static enum cw_verdict decide(const struct redemption *re, enum cw_reason *ret_r
 	state.reauth_at = re->secret.reauth_ms;
 	state.reauth_assurance = re->secret.reauth_assurance;
 	state.confirmed = (uint16_t)(re->action + 1);
-	state.confirmed_how = re->receipt.second != 0 ? CW_CONFIRM_SECOND_PERSON
-	                                              : CW_CONFIRM_SAME_PERSON;
+	state.confirmed_how =
+		re->receipt.second != 0 ? CW_CONFIRM_SECOND_PERSON : CW_CONFIRM_SAME_PERSON;
 	*ret_reason = policy_reason(t, &state, re->action, re->now->boot_ms);
 	return policy_decide(t, &state, re->action, re->now->boot_ms);
 }
 
 static int redeem_entry(const struct redemption *re, const struct actor *actor,
-                        enum cw_verdict verdict, enum cw_reason reason, const char *detail) {
+			enum cw_verdict verdict, enum cw_reason reason, const char *detail) {
 	const struct policy_table *t = &re->policy->table;
 	struct journal_entry entry;
 
 	flow_entry(&entry, re->seat, actor, re->now, EVENT_RECEIPT_USED,
-	           verdict == CW_ALLOW ? OUTCOME_OK : OUTCOME_REFUSED);
+		   verdict == CW_ALLOW ? OUTCOME_OK : OUTCOME_REFUSED);
 	entry.reason = (uint8_t)reason;
 	entry.target = re->receipt.second;
 	entry.object = re->receipt.object[0] != '\0' ? re->receipt.object : NULL;
@@ -460,7 +463,7 @@ static int redeem_entry(const struct redemption *re, const struct actor *actor,
 
 /* One transaction: used, and the entry. */
 static int redeem_rows(struct redemption *re, const struct actor *actor, enum cw_verdict verdict,
-                       enum cw_reason reason) {
+		       enum cw_reason reason) {
 	cleanup_(transaction_endp) struct store *transaction = NULL;
 	char nonce[33], detail[LIMIT_NAME];
 	int r;
@@ -500,13 +503,14 @@ static int redeem_open(struct redemption *re, const uint8_t *bytes, size_t n) {
 		r = row_unseal(re->store, &re->row, &re->secret);
 	if (r < 0)
 		return r == -ENOENT || r == -EBADMSG ? -EBADMSG : -EIO;
-	return re->secret.n_receipt == n && memcmp(re->secret.receipt, bytes, n) == 0 ? 0 : -EBADMSG;
+	return re->secret.n_receipt == n && memcmp(re->secret.receipt, bytes, n) == 0 ? 0
+										      : -EBADMSG;
 }
 
 int approval_redeem(struct store *store, const struct policy *policy, struct seat *seat,
-                    const struct actor *actor, const uint8_t *receipt, size_t n_receipt,
-                    uint32_t action, const uint8_t digest[32], const struct moment *now,
-                    enum cw_verdict *ret_verdict, enum cw_reason *ret_reason) {
+		    const struct actor *actor, const uint8_t *receipt, size_t n_receipt,
+		    uint32_t action, const uint8_t digest[32], const struct moment *now,
+		    enum cw_verdict *ret_verdict, enum cw_reason *ret_reason) {
 	struct redemption re = {
 		.store = store,
 		.policy = policy,
@@ -550,9 +554,9 @@ static int next_given(struct store *store, uint64_t session, struct approval_row
 	int r;
 
 	r = store_prepare(store,
-	                  "SELECT " APPROVAL_COLUMNS
-	                  " FROM approvals WHERE session = ?1 AND state = ?2 LIMIT 1",
-	                  &stmt);
+			  "SELECT " APPROVAL_COLUMNS
+			  " FROM approvals WHERE session = ?1 AND state = ?2 LIMIT 1",
+			  &stmt);
 	if (r < 0)
 		return r;
 	if (sqlite3_bind_int64(stmt, 1, (int64_t)session) != SQLITE_OK ||

@@ -20,7 +20,7 @@
 #include "auth/seat.h"
 #include "common/limits.h"
 
-#define APPROVAL_VALID_MS 120000u
+#define APPROVAL_VALID_MS    120000u
 #define APPROVAL_RECEIPT_MAX 1024u
 
 enum approval_state {
@@ -47,9 +47,9 @@ struct approval_request {
  * account_touched_by()); -ENOSPC, -EIO.
  */
 int approval_give(struct store *store, const struct policy *policy, struct seat *seat,
-                  const struct actor *actor, const struct approval_request *request,
-                  const uint8_t nonce[16], uint32_t second, enum cw_assurance second_assurance,
-                  const struct moment *now, uint8_t *ret_receipt, size_t *ret_n_receipt);
+		  const struct actor *actor, const struct approval_request *request,
+		  const uint8_t nonce[16], uint32_t second, enum cw_assurance second_assurance,
+		  const struct moment *now, uint8_t *ret_receipt, size_t *ret_n_receipt);
 
 /*
  * approval_redeem() - use a receipt, once
@@ -62,9 +62,9 @@ int approval_give(struct store *store, const struct policy *policy, struct seat 
  * (not recorded: the verdict is CW_DENY).
  */
 int approval_redeem(struct store *store, const struct policy *policy, struct seat *seat,
-                    const struct actor *actor, const uint8_t *receipt, size_t n_receipt,
-                    uint32_t action, const uint8_t digest[32], const struct moment *now,
-                    enum cw_verdict *ret_verdict, enum cw_reason *ret_reason);
+		    const struct actor *actor, const uint8_t *receipt, size_t n_receipt,
+		    uint32_t action, const uint8_t digest[32], const struct moment *now,
+		    enum cw_verdict *ret_verdict, enum cw_reason *ret_reason);
 
 /* The device's Ed25519 key that signs receipts, for whoever verifies. Return: 0; -EIO. */
 int approval_public_key(struct store *store, uint8_t ret_public_key[32]);

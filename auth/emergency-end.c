@@ -9,9 +9,9 @@
 #include "auth/emergency-internal.h"
 #include "auth/row.h"
 
-#define IDENTIFY_MS (15u * 60u * 1000u)
+#define IDENTIFY_MS   (15u * 60u * 1000u)
 #define IDENTIFY_ROWS 4u
-#define RESUME_ROWS 32u
+#define RESUME_ROWS   32u
 
 /*
  * What was used inside
@@ -42,7 +42,7 @@ static int note_entry(const struct journal_entry *entry, void *userdata) {
 }
 
 int emergency_refresh_used(struct store *store, const struct policy_table *table,
-                           struct seat *seat) {
+			   struct seat *seat) {
 	struct noting noting = { .seat = seat, .table = table };
 	struct emergency *e = &seat->emergency;
 	int r;
@@ -62,18 +62,18 @@ int emergency_refresh_used(struct store *store, const struct policy_table *table
 
 /* Does the session's role grant it, as if there were no emergency? */
 static bool is_granted(const struct policy_table *table, const struct policy_state *state,
-                       uint32_t action, const struct moment *now) {
+		       uint32_t action, const struct moment *now) {
 	enum cw_verdict verdict = policy_decide(table, state, action, now->boot_ms);
 
 	/* A witness may be missing: the role grants it all the same. */
 	return verdict == CW_ALLOW ||
 	       (verdict == CW_CONFIRM &&
-	        policy_reason(table, state, action, now->boot_ms) == CW_REASON_WITNESS);
+		policy_reason(table, state, action, now->boot_ms) == CW_REASON_WITNESS);
 }
 
 /* Every care action used inside; when none was, at least one that there is. */
 static bool session_covers(const struct seat *seat, const struct policy_table *table,
-                           const struct moment *now) {
+			   const struct moment *now) {
 	const struct emergency *e = &seat->emergency;
 	struct policy_state state;
 	bool used = false, grants = false;
@@ -101,7 +101,7 @@ static bool session_covers(const struct seat *seat, const struct policy_table *t
  */
 
 static int write_end(struct store *store, struct journal_entry *entry, const struct seat *seat,
-                     enum emergency_state state) {
+		     enum emergency_state state) {
 	cleanup_(transaction_endp) struct store *transaction = NULL;
 	struct emergency_row row;
 	int r = store_begin(store);
@@ -134,7 +134,7 @@ static int write_end(struct store *store, struct journal_entry *entry, const str
 }
 
 int emergency_end(struct store *store, struct seat *seat, const char *how, uint32_t account,
-                  const struct moment *now) {
+		  const struct moment *now) {
 	char detail[LIMIT_NAME];
 	struct journal_entry entry;
 
@@ -151,7 +151,7 @@ int emergency_end(struct store *store, struct seat *seat, const char *how, uint3
 }
 
 static bool patient_is_gone(struct seat *seat, const struct policy *policy,
-                            const struct moment *now) {
+			    const struct moment *now) {
 	uint64_t gone_ms = (uint64_t)policy->settings.break_glass.patient_gone_s * 1000;
 	struct emergency *e = &seat->emergency;
 	uint32_t signal = policy->table.patient_signal;
@@ -167,7 +167,7 @@ static bool patient_is_gone(struct seat *seat, const struct policy *policy,
 
 /* Once per silence. */
 static bool is_still_needed_due(const struct seat *seat, const struct policy *policy,
-                                const struct moment *now) {
+				const struct moment *now) {
 	uint64_t quiet_ms = (uint64_t)policy->settings.break_glass.still_needed_s * 1000;
 	const struct emergency *e = &seat->emergency;
 
@@ -176,7 +176,7 @@ static bool is_still_needed_due(const struct seat *seat, const struct policy *po
 }
 
 int emergency_tick(struct store *store, const struct policy *policy, struct seat *seat,
-                   const struct moment *now, bool *ret_ended, bool *ret_ask) {
+		   const struct moment *now, bool *ret_ended, bool *ret_ask) {
 	struct journal_entry entry;
 	int r = 0;
 
@@ -202,7 +202,7 @@ int emergency_tick(struct store *store, const struct policy *policy, struct seat
 }
 
 int emergency_on_sign_in(struct store *store, const struct policy *policy, struct seat *seat,
-                         const struct moment *now) {
+			 const struct moment *now) {
 	int identified, r;
 
 	if (seat->session.number == 0 || seat->session.lock != SEAT_UNLOCKED)
@@ -220,7 +220,7 @@ int emergency_on_sign_in(struct store *store, const struct policy *policy, struc
 }
 
 int emergency_on_event(struct store *store, struct seat *seat, const char *what,
-                       const struct moment *now) {
+		       const struct moment *now) {
 	int r;
 
 	if (!seat->emergency.open)
@@ -238,8 +238,8 @@ struct inquiry {
 	struct store *store;
 	uint32_t account;
 	const struct moment *now;
-	char name[LIMIT_NAME];  /* claimed; empty: nobody said                            */
-	bool is_named;          /* it is this account's                                   */
+	char name[LIMIT_NAME]; /* claimed; empty: nobody said                            */
+	bool is_named;         /* it is this account's                                   */
 	bool was_locked_out;
 	bool is_recent;
 	uint8_t boot_id[16];
@@ -261,8 +261,8 @@ static int see_end(const struct journal_entry *entry, void *userdata) {
 	struct inquiry *q = userdata;
 
 	q->is_recent = memcmp(entry->at.boot_id, q->now->boot_id, 16) == 0 &&
-	               q->now->boot_ms >= entry->at.boot_ms &&
-	               q->now->boot_ms - entry->at.boot_ms <= IDENTIFY_MS;
+		       q->now->boot_ms >= entry->at.boot_ms &&
+		       q->now->boot_ms - entry->at.boot_ms <= IDENTIFY_MS;
 	return 0;
 }
 
@@ -292,20 +292,20 @@ static int inquire(struct inquiry *q, const struct emergency_row *row) {
 		return r == -ENOENT ? 0 : r;
 	if (!q->is_recent) {
 		r = emergency_entry(q->store, row->ended_seq ? row->ended_seq : row->started_seq,
-		                    false, see_end, q);
+				    false, see_end, q);
 		if (r < 0 && r != -ENOENT)
 			return r;
 	}
 	q->is_named = q->name[0] != '\0' && account_by_name(q->store, q->name, &account) == 0 &&
-	              account.number == q->account;
+		      account.number == q->account;
 	if (!q->is_recent || q->is_named)
 		return 0;
 	r = journal_query(q->store, &filter, LIMIT_HISTORY_PAGE, see_lockout, q, &next);
 	return r < 0 ? r : 0;
 }
 
-static int write_identified(struct store *store, const struct seat *seat,
-                            const struct inquiry *q, struct emergency_row *row) {
+static int write_identified(struct store *store, const struct seat *seat, const struct inquiry *q,
+			    struct emergency_row *row) {
 	cleanup_(transaction_endp) struct store *transaction = NULL;
 	struct journal_entry entry;
 	int r;
@@ -329,8 +329,8 @@ static int write_identified(struct store *store, const struct seat *seat,
 
 /* Rows that a statement finds; damaged ones are passed over and counted. */
 static int load_rows(struct store *store, const char *sql, int64_t first, int64_t second,
-                     struct emergency_row *rows, uint32_t n_rows, uint32_t *ret_n,
-                     uint32_t *ret_damaged) {
+		     struct emergency_row *rows, uint32_t n_rows, uint32_t *ret_n,
+		     uint32_t *ret_damaged) {
 	cleanup_(sql_resetp) sqlite3_stmt *stmt = NULL;
 	uint32_t n = 0, damaged = 0;
 	int r;
@@ -363,8 +363,9 @@ static int load_rows(struct store *store, const char *sql, int64_t first, int64_
 }
 
 int emergency_identify(struct store *store, const struct seat *seat, const struct moment *now) {
-	static const char sql[] = "SELECT " EMERGENCY_COLUMNS " FROM emergencies WHERE seat = ?1 "
-	                          "AND review = ?2 AND identified = 0 ORDER BY wall DESC, id LIMIT 4";
+	static const char sql[] =
+		"SELECT " EMERGENCY_COLUMNS " FROM emergencies WHERE seat = ?1 "
+		"AND review = ?2 AND identified = 0 ORDER BY wall DESC, id LIMIT 4";
 	struct emergency_row rows[IDENTIFY_ROWS];
 	uint32_t n = 0, damaged = 0;
 	int r;
@@ -428,7 +429,7 @@ static void open_again(struct resuming *re, struct store *store) {
 }
 
 static int interrupt(struct store *store, const struct emergency_row *row,
-                     const struct moment *now) {
+		     const struct moment *now) {
 	const struct seat seat = { .index = (uint8_t)(row->seat - 1) };
 	struct journal_entry entry;
 
@@ -439,7 +440,7 @@ static int interrupt(struct store *store, const struct emergency_row *row,
 }
 
 static int resume_one(struct store *store, struct seat *seats, uint32_t n_seats,
-                      const struct emergency_row *row, const struct moment *now) {
+		      const struct emergency_row *row, const struct moment *now) {
 	struct resuming re = { .row = row, .now = now };
 	int r;
 
@@ -468,16 +469,17 @@ static int alarm_damaged(struct store *store, uint32_t n, const struct moment *n
 }
 
 int emergency_resume(struct store *store, struct seat *seats, uint32_t n_seats,
-                     const struct moment *now) {
+		     const struct moment *now) {
 	static const char sql[] = "SELECT " EMERGENCY_COLUMNS " FROM emergencies WHERE state = ?1 "
-	                          "AND wall >= ?2 ORDER BY wall, id";
+				  "AND wall >= ?2 ORDER BY wall, id";
 	struct emergency_row rows[RESUME_ROWS];
 	uint32_t n = 0, damaged = 0;
 	int r;
 
 	/* Those of this boot stay in the list, at most one for each seat. */
 	do {
-		r = load_rows(store, sql, EMERGENCY_OPEN, INT64_MIN, rows, RESUME_ROWS, &n, &damaged);
+		r = load_rows(store, sql, EMERGENCY_OPEN, INT64_MIN, rows, RESUME_ROWS, &n,
+			      &damaged);
 		if (r < 0)
 			return -EIO;
 		for (uint32_t i = 0; r == 0 && i < n_seats; ++i)

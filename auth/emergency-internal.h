@@ -21,7 +21,7 @@ void emergency_note_use(struct seat *seat, const struct policy_table *table, con
  * another table. Return: 0; -EIO (taken for: something that nobody may).
  */
 int emergency_refresh_used(struct store *store, const struct policy_table *table,
-                           struct seat *seat);
+			   struct seat *seat);
 
 /*
  * emergency_end() - end the seat's emergency, with entry and row
@@ -30,7 +30,7 @@ int emergency_refresh_used(struct store *store, const struct policy_table *table
  * Return: 0; -errno: ended all the same.
  */
 int emergency_end(struct store *store, struct seat *seat, const char *how, uint32_t account,
-                  const struct moment *now);
+		  const struct moment *now);
 
 /*
  * emergency_identify() - has whoever is signed in broken the glass before?

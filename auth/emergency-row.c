@@ -30,7 +30,7 @@ static bool fits(int64_t v, int64_t most) {
 }
 
 int emergency_row_read(struct store *store, struct sqlite3_stmt *stmt,
-                       struct emergency_row *ret_row) {
+		       struct emergency_row *ret_row) {
 	struct emergency_row row = { 0 };
 	int64_t v[9];
 	uint8_t mac[32];
@@ -70,7 +70,7 @@ int emergency_row_load(struct store *store, const uint8_t id[16], struct emergen
 	int r;
 
 	r = store_prepare(store, "SELECT " EMERGENCY_COLUMNS " FROM emergencies WHERE id = ?1",
-	                  &stmt);
+			  &stmt);
 	if (r < 0)
 		return r;
 	if (sqlite3_bind_blob(stmt, 1, id, 16, SQLITE_STATIC) != SQLITE_OK)
@@ -83,8 +83,14 @@ int emergency_row_load(struct store *store, const uint8_t id[16], struct emergen
 
 int emergency_row_store(struct store *store, const struct emergency_row *row) {
 	const int64_t v[9] = {
-		row->seat,       row->state, (int64_t)row->started_seq, (int64_t)row->ended_seq,
-		row->identified, row->uses,  row->wall_ms,              row->review,
+		row->seat,
+		row->state,
+		(int64_t)row->started_seq,
+		(int64_t)row->ended_seq,
+		row->identified,
+		row->uses,
+		row->wall_ms,
+		row->review,
 		row->reviewer,
 	};
 	sqlite3_stmt *stmt = NULL;
@@ -94,9 +100,9 @@ int emergency_row_store(struct store *store, const struct emergency_row *row) {
 	r = row_mac(store, row, mac);
 	if (r == 0)
 		r = store_prepare(store,
-		                  "INSERT OR REPLACE INTO emergencies (" EMERGENCY_COLUMNS
-		                  ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-		                  &stmt);
+				  "INSERT OR REPLACE INTO emergencies (" EMERGENCY_COLUMNS
+				  ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+				  &stmt);
 	if (r < 0)
 		return r;
 	if (sqlite3_bind_blob(stmt, 1, row->id, sizeof(row->id), SQLITE_STATIC) != SQLITE_OK ||
@@ -114,7 +120,7 @@ int emergency_record_is_known(struct store *store, const uint8_t id[16], uint64_
 	int r;
 
 	r = store_prepare(store, "SELECT 1 FROM emergency_records WHERE id = ?1 AND serial = ?2",
-	                  &stmt);
+			  &stmt);
 	if (r < 0)
 		return r;
 	if (sqlite3_bind_blob(stmt, 1, id, 16, SQLITE_STATIC) != SQLITE_OK ||
@@ -125,13 +131,13 @@ int emergency_record_is_known(struct store *store, const uint8_t id[16], uint64_
 }
 
 int emergency_record_keep(struct store *store, const uint8_t id[16], uint64_t serial,
-                          uint64_t seq) {
+			  uint64_t seq) {
 	sqlite3_stmt *stmt = NULL;
 	int r;
 
 	r = store_prepare(store,
-	                  "INSERT INTO emergency_records (id, serial, seq) VALUES (?1, ?2, ?3)",
-	                  &stmt);
+			  "INSERT INTO emergency_records (id, serial, seq) VALUES (?1, ?2, ?3)",
+			  &stmt);
 	if (r < 0)
 		return r;
 	if (sqlite3_bind_blob(stmt, 1, id, 16, SQLITE_STATIC) != SQLITE_OK ||
@@ -155,8 +161,8 @@ static int pass_one(const struct journal_entry *entry, void *userdata) {
 }
 
 int emergency_entry(struct store *store, uint64_t seq, bool with_texts,
-                    int (*each)(const struct journal_entry *entry, void *userdata),
-                    void *userdata) {
+		    int (*each)(const struct journal_entry *entry, void *userdata),
+		    void *userdata) {
 	struct journal_filter filter = {
 		.before = seq + 1,
 		.after = seq - 1,
@@ -175,9 +181,9 @@ int emergency_entry(struct store *store, uint64_t seq, bool with_texts,
 }
 
 int emergency_entries(struct store *store, const uint8_t id[16], enum audit_event event,
-                      bool with_texts,
-                      int (*each)(const struct journal_entry *entry, void *userdata),
-                      void *userdata) {
+		      bool with_texts,
+		      int (*each)(const struct journal_entry *entry, void *userdata),
+		      void *userdata) {
 	struct journal_filter filter = {
 		.event_from = event,
 		.event_to = event,

@@ -10,13 +10,13 @@ struct sqlite3_stmt;
 
 struct emergency_row {
 	uint8_t id[16];
-	uint8_t seat;          /* index + 1                                           */
+	uint8_t seat; /* index + 1                                           */
 	enum emergency_state state;
-	uint64_t started_seq;  /* 0: its start was never read                         */
-	uint64_t ended_seq;    /* 0: open                                             */
+	uint64_t started_seq; /* 0: its start was never read                         */
+	uint64_t ended_seq;   /* 0: open                                             */
 	uint32_t identified;
 	uint32_t uses;
-	int64_t wall_ms;       /* of its first record                                 */
+	int64_t wall_ms; /* of its first record                                 */
 	enum review_state review;
 	uint32_t reviewer;
 };
@@ -28,7 +28,7 @@ struct emergency_row {
 int emergency_row_load(struct store *store, const uint8_t id[16], struct emergency_row *ret_row);
 /* The row that a statement of EMERGENCY_COLUMNS stands on. Return: 0; -EBADMSG; -EIO. */
 int emergency_row_read(struct store *store, struct sqlite3_stmt *stmt,
-                       struct emergency_row *ret_row);
+		       struct emergency_row *ret_row);
 /* Inserts or replaces. Return: 0; -errno. */
 int emergency_row_store(struct store *store, const struct emergency_row *row);
 
@@ -39,13 +39,12 @@ int emergency_record_keep(struct store *store, const uint8_t id[16], uint64_t se
 
 /* One entry by its number. @each as journal_query(). Return: 0; -ENOENT; -errno. */
 int emergency_entry(struct store *store, uint64_t seq, bool with_texts,
-                    int (*each)(const struct journal_entry *entry, void *userdata),
-                    void *userdata);
+		    int (*each)(const struct journal_entry *entry, void *userdata), void *userdata);
 
 /* All entries of one event about one emergency, newest first. Return: as journal_query(). */
 int emergency_entries(struct store *store, const uint8_t id[16], enum audit_event event,
-                      bool with_texts,
-                      int (*each)(const struct journal_entry *entry, void *userdata),
-                      void *userdata);
+		      bool with_texts,
+		      int (*each)(const struct journal_entry *entry, void *userdata),
+		      void *userdata);
 
 #endif

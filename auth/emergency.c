@@ -23,13 +23,13 @@ struct taking {
 	const struct moment *now;
 	struct emergency_outcome outcome;
 
-	uint8_t key[16];   /* under which the record is written once                  */
-	bool is_known;     /* this record was written before                          */
+	uint8_t key[16]; /* under which the record is written once                  */
+	bool is_known;   /* this record was written before                          */
 	bool has_row;
-	bool is_damaged;   /* there is a row, but it is not to be believed            */
+	bool is_damaged; /* there is a row, but it is not to be believed            */
 	bool row_changed;
-	bool is_silent;    /* nothing is to be written but that it was read           */
-	bool voids;        /* receipts of the suspended session                       */
+	bool is_silent; /* nothing is to be written but that it was read           */
+	bool voids;     /* receipts of the suspended session                       */
 	struct emergency_row row;
 	struct journal_entry entry;
 	char detail[LIMIT_TEXT];
@@ -56,7 +56,7 @@ void emergency_forget(struct seat *seat, const uint8_t id[16]) {
 	if (!emergency_has_ended(seat, id)) {
 		memcpy(seat->ended.ids[seat->ended.n % SEAT_ENDED_MAX], id, 16);
 		seat->ended.n = seat->ended.n < UINT32_MAX - SEAT_ENDED_MAX ? seat->ended.n + 1
-		                                                            : SEAT_ENDED_MAX;
+									    : SEAT_ENDED_MAX;
 	}
 	if (is_open(seat, id))
 		seat->emergency = (struct emergency){ 0 };
@@ -139,7 +139,7 @@ static void say(struct taking *t, const char *what, const char *value) {
 	size_t n = strlen(t->detail);
 
 	(void)snprintf(t->detail + n, sizeof(t->detail) - n, "%s%s=%s", n > 0 ? " " : "", what,
-	               value);
+		       value);
 }
 
 /* What was known around: place and signals. Names of configuration, nobody's data. */
@@ -252,10 +252,10 @@ static void start_granted(struct taking *t, uint32_t peer_uid) {
 static void take_start(struct taking *t, uint32_t peer_uid) {
 	const uint8_t *id = t->record->emergency;
 	bool is_in_time = t->way == EMERGENCY_BY_SOCKET && is_this_boot(t) &&
-	                  t->now->boot_ms <= t->record->deadline_ms;
+			  t->now->boot_ms <= t->record->deadline_ms;
 	bool is_over = emergency_has_ended(t->seat, id) ||
-	               (t->has_row && (t->row.state == EMERGENCY_ENDED ||
-	                               t->row.state == EMERGENCY_INTERRUPTED));
+		       (t->has_row &&
+			(t->row.state == EMERGENCY_ENDED || t->row.state == EMERGENCY_INTERRUPTED));
 	bool is_mine = is_open(t->seat, id);
 
 	if (is_over && t->is_known) {
@@ -280,7 +280,7 @@ static void take_start(struct taking *t, uint32_t peer_uid) {
 static void take_use_without_emergency(struct taking *t, uint32_t peer_uid) {
 	const struct session *s = &t->seat->session;
 	bool is_session = t->way == EMERGENCY_BY_SOCKET && s->number != 0 &&
-	                  t->record->session == s->number && t->record->account == s->account;
+			  t->record->session == s->number && t->record->account == s->account;
 
 	entry_begin(t, EVENT_USE, peer_uid);
 	t->entry.session = t->record->session;
@@ -484,13 +484,12 @@ static bool is_well_formed(const struct ring_record *record) {
 
 	if (!ring_record_is_valid(record) || record->serial > INT64_MAX)
 		return false;
-	return record->kind == RECORD_USE ||
-	       memcmp(record->emergency, none, sizeof(none)) != 0;
+	return record->kind == RECORD_USE || memcmp(record->emergency, none, sizeof(none)) != 0;
 }
 
 int emergency_record(struct store *store, const struct policy *policy, struct seat *seat,
-                     const struct ring_record *record, enum emergency_way way, uint32_t peer_uid,
-                     const struct moment *now, struct emergency_outcome *ret_outcome) {
+		     const struct ring_record *record, enum emergency_way way, uint32_t peer_uid,
+		     const struct moment *now, struct emergency_outcome *ret_outcome) {
 	struct taking t = {
 		.store = store,
 		.policy = policy,
@@ -518,10 +517,11 @@ int emergency_record(struct store *store, const struct policy *policy, struct se
  */
 
 bool claim_budget_take(struct claim_budget *budget, const struct ring_record *record,
-                       const struct moment *now) {
+		       const struct moment *now) {
 	if (record->kind == RECORD_START || record->kind == RECORD_END)
 		return true;
-	if (now->boot_ms < budget->window_ms || now->boot_ms - budget->window_ms >= CLAIMS_WINDOW_MS) {
+	if (now->boot_ms < budget->window_ms ||
+	    now->boot_ms - budget->window_ms >= CLAIMS_WINDOW_MS) {
 		budget->window_ms = now->boot_ms;
 		budget->taken = 0;
 	}
@@ -534,7 +534,7 @@ bool claim_budget_take(struct claim_budget *budget, const struct ring_record *re
 }
 
 int claim_budget_flush(struct store *store, const struct seat *seat, struct claim_budget *budget,
-                       uint32_t peer_uid, const struct moment *now) {
+		       uint32_t peer_uid, const struct moment *now) {
 	const struct actor actor = { .peer_uid = peer_uid };
 	struct journal_entry entry;
 	char detail[LIMIT_NAME];

@@ -41,11 +41,11 @@ enum emergency_way {
 
 /* What a record changed, for the broker to publish and to tell. */
 struct emergency_outcome {
-	bool recorded;  /* durable: tell the client                                       */
-	bool repeated;  /* was known already                                              */
-	bool began;     /* the seat's emergency began: publish, tell                      */
-	bool ended;     /* it ended: publish, tell                                        */
-	bool late;      /* recorded, not granted                                          */
+	bool recorded; /* durable: tell the client                                       */
+	bool repeated; /* was known already                                              */
+	bool began;    /* the seat's emergency began: publish, tell                      */
+	bool ended;    /* it ended: publish, tell                                        */
+	bool late;     /* recorded, not granted                                          */
 };
 
 /*
@@ -62,8 +62,8 @@ struct emergency_outcome {
  * (not durable; @ret_outcome is set all the same).
  */
 int emergency_record(struct store *store, const struct policy *policy, struct seat *seat,
-                     const struct ring_record *record, enum emergency_way way, uint32_t peer_uid,
-                     const struct moment *now, struct emergency_outcome *ret_outcome);
+		     const struct ring_record *record, enum emergency_way way, uint32_t peer_uid,
+		     const struct moment *now, struct emergency_outcome *ret_outcome);
 
 /*
  * emergency_tick() - time goes by: patient gone, still needed?
@@ -72,7 +72,7 @@ int emergency_record(struct store *store, const struct policy *policy, struct se
  * Return: 0; -EIO (ended all the same).
  */
 int emergency_tick(struct store *store, const struct policy *policy, struct seat *seat,
-                   const struct moment *now, bool *ret_ended, bool *ret_ask);
+		   const struct moment *now, bool *ret_ended, bool *ret_ask);
 
 /*
  * emergency_on_sign_in() - does this session end the emergency?
@@ -83,11 +83,11 @@ int emergency_tick(struct store *store, const struct policy *policy, struct seat
  * Return: 1 when it ended; 0 when not; -EIO.
  */
 int emergency_on_sign_in(struct store *store, const struct policy *policy, struct seat *seat,
-                         const struct moment *now);
+			 const struct moment *now);
 
 /* emergency_on_event() - a new patient, standby: the device says it is over. As above. */
 int emergency_on_event(struct store *store, struct seat *seat, const char *what,
-                       const struct moment *now);
+		       const struct moment *now);
 
 /*
  * emergency_resume() - after a restart of the engine
@@ -98,23 +98,23 @@ int emergency_on_event(struct store *store, struct seat *seat, const char *what,
  * Return: 0; -EIO.
  */
 int emergency_resume(struct store *store, struct seat *seats, uint32_t n_seats,
-                     const struct moment *now);
+		     const struct moment *now);
 
 /*
  * Claims are bounded per peer; what comes faster is joined into one entry with a
  * count. A start and an end are never joined.
  */
 #define CLAIMS_PER_WINDOW 32u
-#define CLAIMS_WINDOW_MS 1000u
+#define CLAIMS_WINDOW_MS  1000u
 struct claim_budget {
-	uint64_t window_ms;  /* boot time at which the window began                    */
-	uint32_t taken;      /* in this window                                         */
-	uint64_t joined;     /* not yet written down                                   */
+	uint64_t window_ms; /* boot time at which the window began                    */
+	uint32_t taken;     /* in this window                                         */
+	uint64_t joined;    /* not yet written down                                   */
 };
 
 /* Return: true: take the record in; false: it was counted to be joined. */
 bool claim_budget_take(struct claim_budget *budget, const struct ring_record *record,
-                       const struct moment *now);
+		       const struct moment *now);
 
 /*
  * claim_budget_flush() - write down how many were joined, if any
@@ -124,7 +124,7 @@ bool claim_budget_take(struct claim_budget *budget, const struct ring_record *re
  * Return: 0; what journal_append() returns: the count is kept.
  */
 int claim_budget_flush(struct store *store, const struct seat *seat, struct claim_budget *budget,
-                       uint32_t peer_uid, const struct moment *now);
+		       uint32_t peer_uid, const struct moment *now);
 
 /* Reviews. */
 struct review {
@@ -135,8 +135,8 @@ struct review {
 	uint64_t started_seq;
 	uint64_t ended_seq;
 	int64_t started_ms;
-	int64_t ended_ms;      /* 0: open                                                 */
-	uint32_t identified;   /* account that identified itself afterwards; 0: nobody    */
+	int64_t ended_ms;    /* 0: open                                                 */
+	uint32_t identified; /* account that identified itself afterwards; 0: nobody    */
 	uint32_t uses;
 	uint32_t reviewer;
 	bool overdue;
@@ -147,8 +147,8 @@ struct review {
 
 /* review_list() - oldest first. Return: 0; what @each returned; -EIO. */
 int review_list(struct store *store, const struct policy *policy, bool all,
-                const struct moment *now, int (*each)(const struct review *review, void *userdata),
-                void *userdata);
+		const struct moment *now, int (*each)(const struct review *review, void *userdata),
+		void *userdata);
 
 /*
  * review_close() - one person of another role closes it
@@ -158,7 +158,7 @@ int review_list(struct store *store, const struct policy *policy, bool all,
  * -EINVAL (state); -EIO.
  */
 int review_close(struct store *store, const struct actor *actor, const uint8_t id[16],
-                 enum review_state outcome, const char *text, const struct moment *now);
+		 enum review_state outcome, const char *text, const struct moment *now);
 
 /* Number of reviews that are open. Return: 0; -EIO. */
 int review_count(struct store *store, uint32_t *ret_open);

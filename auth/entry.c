@@ -5,7 +5,7 @@
 #include "auth/entry.h"
 
 void flow_entry(struct journal_entry *entry, const struct seat *seat, const struct actor *actor,
-                const struct moment *now, enum audit_event event, enum audit_outcome outcome) {
+		const struct moment *now, enum audit_event event, enum audit_outcome outcome) {
 	*entry = (struct journal_entry){
 		.at = *now,
 		.event = event,

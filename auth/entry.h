@@ -16,7 +16,7 @@
  * that person sets it anew.
  */
 void flow_entry(struct journal_entry *entry, const struct seat *seat, const struct actor *actor,
-                const struct moment *now, enum audit_event event, enum audit_outcome outcome);
+		const struct moment *now, enum audit_event event, enum audit_outcome outcome);
 
 /* The entry is about @id, whether it is open or not. */
 void flow_entry_emergency(struct journal_entry *entry, const uint8_t id[16]);

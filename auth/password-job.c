@@ -5,6 +5,7 @@
 
 #include "auth/password-arena.h"
 #include "auth/password.h"
+#include "auth/stack.h"
 #include "common/cleanup.h"
 
 _Static_assert(PASSWORD_YES != 0, "zeroed memory is no");
@@ -25,24 +26,6 @@ static int arena_give(uint8_t **ret_memory, size_t n) {
 static void arena_take_back(uint8_t *memory, size_t n) {
 	(void)memory; /* stays; password_job_run() wipes it */
 	(void)n;
-}
-
-/*
- * Argon2 and what it calls leave copies of the password's blocks in their stack
- * frames; this walks over the place where they stood.
- */
-static __attribute__((noinline)) void stack_wipe_part(void) {
-	uint8_t place[7168];
-
-	explicit_bzero(place, sizeof(place));
-}
-
-static __attribute__((noinline)) void stack_wipe(void) {
-	uint8_t place[7168];
-
-	explicit_bzero(place, sizeof(place));
-	stack_wipe_part();
-	__asm__ volatile("" : : "r"(place) : "memory"); /* no tail call: both frames count */
 }
 
 static bool cost_is_sane(const struct argon2_cost *cost) {

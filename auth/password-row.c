@@ -10,7 +10,7 @@ static void password_wipe(struct password *password) {
 }
 
 /* The row of the account's password. Return: 0; -ENOENT; -EBADMSG; -EIO. */
-static int row_fetch(struct store *store, uint32_t account, struct stored_row *ret_row) {
+static own_frame_ int row_fetch(struct store *store, uint32_t account, struct stored_row *ret_row) {
 	cleanup_(sql_resetp) sqlite3_stmt *stmt = NULL;
 	bool found = false;
 	bool another = false;
@@ -39,8 +39,8 @@ static int row_fetch(struct store *store, uint32_t account, struct stored_row *r
 	return another ? -EBADMSG : 0; /* an account has one password */
 }
 
-static int row_open(struct store *store, const struct stored_row *row,
-                    struct password *ret_password) {
+static own_frame_ int row_open(struct store *store, const struct stored_row *row,
+			       struct password *ret_password) {
 	cleanup_(password_wipe) struct password password = { 0 };
 	uint8_t plain[ROW_SEALED_MAX];
 	uint8_t mac[32];
@@ -87,8 +87,8 @@ int password_load(struct store *store, uint32_t account, struct password *ret_pa
 	return r < 0 ? r : row_open(store, &row, ret_password);
 }
 
-static int row_close(struct store *store, const struct password *password,
-                     struct stored_row *row) {
+static own_frame_ int row_close(struct store *store, const struct password *password,
+				struct stored_row *row) {
 	uint8_t plain[PASSWORD_PLAIN_MAX];
 	size_t n = password_encode(password, plain);
 	int r;
@@ -173,7 +173,7 @@ static int row_update(struct store *store, const struct stored_row *row, int64_t
 }
 
 /* Is this the generation that stands there, and is what stands there whole? */
-static int row_is_current(struct store *store, const struct password *password) {
+static own_frame_ int row_is_current(struct store *store, const struct password *password) {
 	cleanup_(password_wipe) struct password old = { 0 };
 	int r = password_load(store, password->account, &old);
 
@@ -185,8 +185,9 @@ static int row_is_current(struct store *store, const struct password *password) 
 	                                                                                 : -ESTALE;
 }
 
-static int store_rows(struct store *store, const struct actor *actor, const struct moment *now,
-                      enum audit_event event, struct password *new) {
+static own_frame_ int store_rows(struct store *store, const struct actor *actor,
+				 const struct moment *now, enum audit_event event,
+				 struct password *new) {
 	uint64_t generation = new->generation;
 	struct account account;
 	struct stored_row row;
@@ -318,7 +319,8 @@ void password_take(struct password *password, const struct password_rules *rules
 }
 
 /* Return: 1, 0; -EIO. */
-static int password_is_usable(struct store *store, uint32_t account, const struct moment *now) {
+static own_frame_ int password_is_usable(struct store *store, uint32_t account,
+					 const struct moment *now) {
 	cleanup_(password_wipe) struct password password = { 0 };
 	int r = password_load(store, account, &password);
 
@@ -326,7 +328,8 @@ static int password_is_usable(struct store *store, uint32_t account, const struc
 		return 0;
 	if (r < 0)
 		return -EIO;
-	return !password.disabled && !(password.one_time && password_is_expired(&password, NULL, now));
+	return !password.disabled &&
+	       !(password.one_time && password_is_expired(&password, NULL, now));
 }
 
 int account_has_usable_factor(struct store *store, uint32_t number, const struct moment *now) {

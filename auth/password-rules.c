@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "auth/password.h"
+#include "auth/row.h"
+#include "auth/stack.h"
 #include "auth/text.h"
 #include "common/cleanup.h"
 
@@ -71,7 +73,7 @@ static bool is_word_letter(int32_t point) {
  * Does @all contain @words as a whole, or one of the words that it is made of?
  * Parts shorter than WORD_MIN are let through: "Li" is in too many good ones.
  */
-static bool contains_words(const struct text *all, const char *words) {
+static own_frame_ bool contains_words(const struct text *all, const char *words) {
 	struct text text;
 	size_t begin = 0;
 
@@ -90,9 +92,9 @@ static bool contains_words(const struct text *all, const char *words) {
 	return false;
 }
 
-static enum password_fault check_names(const struct secret *prepared,
-                                       const struct account *account, const char *const *device,
-                                       size_t n_device) {
+static own_frame_ enum password_fault check_names(const struct secret *prepared,
+						  const struct account *account,
+						  const char *const *device, size_t n_device) {
 	cleanup_(text_wipe) struct text bare = { 0 };
 
 	if (text_decode(prepared->bytes, prepared->n, TEXT_BARE, &bare) < 0)
@@ -107,7 +109,8 @@ static enum password_fault check_names(const struct secret *prepared,
 	return PASSWORD_GOOD;
 }
 
-static enum password_fault check_old(const struct secret *prepared, const struct secret *old) {
+static own_frame_ enum password_fault check_old(const struct secret *prepared,
+						const struct secret *old) {
 	cleanup_(text_wipe) struct text bare = { 0 };
 	cleanup_(text_wipe) struct text bare_old = { 0 };
 
@@ -188,7 +191,7 @@ static pwquality_settings_t *quality_settings(bool dictionary) {
  * off takes the bad one. They also overwrite what the library and the dictionary
  * keep in static buffers, so they are as long as a password can be.
  */
-static bool dictionary_works(pwquality_settings_t *settings, size_t n) {
+static own_frame_ bool dictionary_works(pwquality_settings_t *settings, size_t n) {
 	static const char fill[] = "Vq7#tZ-w2Lk9!hRx4@mPd6%sBn8&gFy3";
 	struct password_string good;
 	void *ignored = NULL;
@@ -204,9 +207,10 @@ static bool dictionary_works(pwquality_settings_t *settings, size_t n) {
 	               PWQ_ERROR_CRACKLIB_CHECK;
 }
 
-static enum password_fault check_quality(const struct password_rules *rules,
-                                         const struct secret *prepared, const struct secret *old,
-                                         const struct account *account) {
+static own_frame_ enum password_fault check_quality(const struct password_rules *rules,
+						    const struct secret *prepared,
+						    const struct secret *old,
+						    const struct account *account) {
 	cleanup_(password_string_wipe) struct password_string text = { 0 };
 	cleanup_(password_string_wipe) struct password_string old_text = { 0 };
 	cleanup_(pwquality_free_settingsp) pwquality_settings_t *settings = NULL;
@@ -251,7 +255,9 @@ enum password_fault password_check(const struct password_rules *rules,
 	fault = check_names(prepared, account, device, n_device);
 	if (fault == PASSWORD_GOOD && old && old->n > 0)
 		fault = check_old(prepared, old);
-	if (fault == PASSWORD_GOOD)
+	if (fault == PASSWORD_GOOD) {
 		fault = check_quality(rules, prepared, old && old->n > 0 ? old : NULL, account);
+		stack_wipe();
+	}
 	return fault;
 }

@@ -103,8 +103,9 @@ void password_dummy(const struct argon2_cost *cost, struct verifier *ret_verifie
  * scripts become U+0020); no control characters; 1..LIMIT_PASSWORD bytes after
  * it. Used on setting and on verifying alike.
  *
- * Return: 0; -EINVAL (empty, invalid UTF-8, NUL or control character); -E2BIG
- * (too long: refused before any hashing).
+ * Return: 0; -EINVAL (empty, invalid UTF-8, NUL or control character, or a
+ * character that is unassigned, private or shows nothing); -E2BIG (too long:
+ * refused before any hashing).
  */
 int password_prepare(const struct secret *typed, struct secret *ret_prepared);
 

@@ -42,8 +42,7 @@ static void put_int(struct writer *w, int64_t v) {
 	if (v >= 0)
 		put_uint(w, (uint64_t)v);
 	else
-		wrote(w, cbor_encode_negint((uint64_t)(-(v + 1)), w->p + w->n,
-		                            w->capacity - w->n));
+		wrote(w, cbor_encode_negint((uint64_t)(-(v + 1)), w->p + w->n, w->capacity - w->n));
 }
 
 static void put_raw(struct writer *w, const void *p, size_t n) {
@@ -177,7 +176,7 @@ static int digest_of(const uint8_t *payload, size_t n, uint8_t ret_digest[32]) {
 }
 
 static int sign(const uint8_t seed[32], const uint8_t *payload, size_t n,
-                uint8_t ret_signature[SIGNATURE]) {
+		uint8_t ret_signature[SIGNATURE]) {
 	cleanup_(EVP_PKEY_freep) EVP_PKEY *key =
 		EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, 32);
 	cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -196,7 +195,7 @@ static int sign(const uint8_t seed[32], const uint8_t *payload, size_t n,
 
 /* Return: 0; -EBADMSG (not by this key); -EIO. */
 static int verify(const uint8_t public_key[32], const uint8_t *payload, size_t n,
-                  const uint8_t signature[SIGNATURE]) {
+		  const uint8_t signature[SIGNATURE]) {
 	cleanup_(EVP_PKEY_freep) EVP_PKEY *key =
 		EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, 32);
 	cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -208,7 +207,7 @@ static int verify(const uint8_t public_key[32], const uint8_t *payload, size_t n
 	if (!key || !ctx || EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) != 1)
 		return -EIO;
 	return EVP_DigestVerify(ctx, signature, SIGNATURE, digest, sizeof(digest)) == 1 ? 0
-	                                                                                 : -EBADMSG;
+											: -EBADMSG;
 }
 
 int receipt_public_key(const uint8_t seed[32], uint8_t ret_public_key[32]) {
@@ -222,7 +221,7 @@ int receipt_public_key(const uint8_t seed[32], uint8_t ret_public_key[32]) {
 }
 
 int receipt_make(const uint8_t seed[32], const struct receipt *receipt,
-                 uint8_t ret_bytes[static APPROVAL_RECEIPT_MAX], size_t *ret_n) {
+		 uint8_t ret_bytes[static APPROVAL_RECEIPT_MAX], size_t *ret_n) {
 	uint8_t payload[APPROVAL_RECEIPT_MAX], signature[SIGNATURE];
 	struct writer inner = { .p = payload, .capacity = sizeof(payload) };
 	struct writer outer = { .p = ret_bytes, .capacity = APPROVAL_RECEIPT_MAX };
@@ -365,9 +364,10 @@ static bool get_number(const struct item *item, const struct field *field, uint8
 
 	if (item->kind != ITEM_UINT || item->v > most)
 		return false;
-	memcpy(p, field->size == 1   ? (const void *)&u8
-	          : field->size == 4 ? (const void *)&u32
-	                             : (const void *)&item->v,
+	memcpy(p,
+	       field->size == 1   ? (const void *)&u8
+	       : field->size == 4 ? (const void *)&u32
+				  : (const void *)&item->v,
 	       field->size);
 	return true;
 }
@@ -434,7 +434,8 @@ static int decode_payload(const uint8_t *payload, size_t n, struct receipt *rece
 }
 
 /* The two byte strings of the outer map. */
-static int open_outer(const uint8_t *bytes, size_t n, struct item *payload, struct item *signature) {
+static int open_outer(const uint8_t *bytes, size_t n, struct item *payload,
+		      struct item *signature) {
 	uint8_t again[APPROVAL_RECEIPT_MAX];
 	struct writer w = { .p = again, .capacity = sizeof(again) };
 	struct reader reader = { .p = bytes, .n = n };
@@ -458,7 +459,7 @@ static int open_outer(const uint8_t *bytes, size_t n, struct item *payload, stru
 }
 
 int receipt_open(const uint8_t public_key[32], const uint8_t *bytes, size_t n,
-                 struct receipt *ret_receipt) {
+		 struct receipt *ret_receipt) {
 	struct item payload, signature;
 	struct receipt receipt = { 0 };
 	int r;

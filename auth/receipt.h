@@ -19,10 +19,10 @@
 
 struct receipt {
 	uint8_t device[16];
-	uint8_t seat;             /* index + 1                                        */
+	uint8_t seat; /* index + 1                                        */
 	uint64_t session;
 	uint32_t account;
-	uint32_t second;          /* 0: nobody                                        */
+	uint32_t second; /* 0: nobody                                        */
 	uint8_t assurance;
 	uint8_t second_assurance; /* 0 with second 0                                  */
 	char action[POLICY_NAME_SIZE];
@@ -33,8 +33,8 @@ struct receipt {
 	uint8_t boot_id[16];
 	uint64_t boot_ms;
 	int64_t wall_ms;
-	uint8_t trust;            /* enum clock_trust                                 */
-	uint64_t head_seq;        /* the journal's head, the approval's entry in it   */
+	uint8_t trust;     /* enum clock_trust                                 */
+	uint64_t head_seq; /* the journal's head, the approval's entry in it   */
 	uint8_t head_hash[32];
 };
 
@@ -46,7 +46,7 @@ struct receipt {
  * encoding); -EIO (crypto).
  */
 int receipt_make(const uint8_t seed[32], const struct receipt *receipt,
-                 uint8_t ret_bytes[static APPROVAL_RECEIPT_MAX], size_t *ret_n);
+		 uint8_t ret_bytes[static APPROVAL_RECEIPT_MAX], size_t *ret_n);
 
 /*
  * receipt_open() - parse strictly and verify with a public key
@@ -54,7 +54,7 @@ int receipt_make(const uint8_t seed[32], const struct receipt *receipt,
  * Return: 0; -EBADMSG (not a receipt, or not signed by this key); -EIO (crypto).
  */
 int receipt_open(const uint8_t public_key[32], const uint8_t *bytes, size_t n,
-                 struct receipt *ret_receipt);
+		 struct receipt *ret_receipt);
 
 /* The public half. Return: 0; -EIO. */
 int receipt_public_key(const uint8_t seed[32], uint8_t ret_public_key[32]);

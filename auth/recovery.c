@@ -8,7 +8,7 @@
 #include "auth/recovery.h"
 #include "auth/row.h"
 
-#define PLAIN (3u * 4u + 16u + 32u)
+#define PLAIN  (3u * 4u + 16u + 32u)
 #define SEALED (PLAIN + STORE_SEAL_OVERHEAD)
 
 int recovery_store(struct store *store, const char *name, const struct verifier *verifier) {
@@ -31,7 +31,8 @@ int recovery_store(struct store *store, const char *name, const struct verifier 
 	if (r < 0)
 		return r;
 	transaction = store;
-	r = store_prepare(store, "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)", &stmt);
+	r = store_prepare(store, "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)",
+			  &stmt);
 	if (r < 0)
 		return r;
 	if (sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC) != SQLITE_OK ||

@@ -50,7 +50,7 @@ static int see_reason(const struct journal_entry *entry, void *userdata) {
 }
 
 static int review_fill(struct store *store, const struct emergency_row *row,
-                       struct review *review) {
+		       struct review *review) {
 	int r;
 
 	*review = (struct review){
@@ -76,7 +76,7 @@ static int review_fill(struct store *store, const struct emergency_row *row,
 }
 
 static bool is_overdue(const struct review *review, const struct policy *policy,
-                       const struct moment *now) {
+		       const struct moment *now) {
 	int64_t due_ms = (int64_t)policy->settings.break_glass.review_due_s * 1000;
 
 	return review->review == REVIEW_OPEN && now->trust == CLOCK_TRUSTED &&
@@ -90,10 +90,10 @@ struct cursor {
 };
 
 static int next_row(struct store *store, bool all, struct cursor *cursor,
-                    struct emergency_row *ret_row) {
+		    struct emergency_row *ret_row) {
 	static const char sql[] = "SELECT " EMERGENCY_COLUMNS " FROM emergencies "
-	                          "WHERE (wall, id) > (?1, ?2) AND review >= ?3 AND review <= ?4 "
-	                          "ORDER BY wall, id LIMIT 1";
+				  "WHERE (wall, id) > (?1, ?2) AND review >= ?3 AND review <= ?4 "
+				  "ORDER BY wall, id LIMIT 1";
 	cleanup_(sql_resetp) sqlite3_stmt *stmt = NULL;
 	bool found = false;
 	int r;
@@ -102,7 +102,8 @@ static int next_row(struct store *store, bool all, struct cursor *cursor,
 	if (r < 0)
 		return r;
 	if (sqlite3_bind_int64(stmt, 1, cursor->wall_ms) != SQLITE_OK ||
-	    sqlite3_bind_blob(stmt, 2, cursor->id, sizeof(cursor->id), SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_blob(stmt, 2, cursor->id, sizeof(cursor->id), SQLITE_STATIC) !=
+		    SQLITE_OK ||
 	    sqlite3_bind_int64(stmt, 3, REVIEW_OPEN) != SQLITE_OK ||
 	    sqlite3_bind_int64(stmt, 4, all ? REVIEW_N - 1 : REVIEW_OPEN) != SQLITE_OK)
 		return -EIO;
@@ -118,8 +119,8 @@ static int next_row(struct store *store, bool all, struct cursor *cursor,
 }
 
 int review_list(struct store *store, const struct policy *policy, bool all,
-                const struct moment *now, int (*each)(const struct review *review, void *userdata),
-                void *userdata) {
+		const struct moment *now, int (*each)(const struct review *review, void *userdata),
+		void *userdata) {
 	struct cursor cursor = { .wall_ms = INT64_MIN };
 
 	for (;;) {
@@ -179,7 +180,7 @@ static int inside_end(const struct journal_entry *entry, void *userdata) {
 
 /* Return: 0; -EIO. */
 static int inside_find(struct store *store, const struct emergency_row *row,
-                       struct inside *inside) {
+		       struct inside *inside) {
 	char name[LIMIT_NAME];
 	struct account account;
 	int r;
@@ -202,7 +203,7 @@ static int inside_find(struct store *store, const struct emergency_row *row,
 
 /* Return: 0; -EPERM; -EIO. */
 static int reviewer_is_independent(struct store *store, const struct emergency_row *row,
-                                   uint32_t reviewer) {
+				   uint32_t reviewer) {
 	struct inside inside = { 0 };
 	int r;
 
@@ -218,8 +219,8 @@ static int reviewer_is_independent(struct store *store, const struct emergency_r
 }
 
 static int close_entry(struct store *store, const struct actor *actor, const uint8_t id[16],
-                       enum audit_outcome outcome, enum review_state review, const char *text,
-                       const struct moment *now) {
+		       enum audit_outcome outcome, enum review_state review, const char *text,
+		       const struct moment *now) {
 	struct journal_entry entry = {
 		.at = *now,
 		.event = EVENT_REVIEW_CLOSED,
@@ -243,7 +244,7 @@ static int close_entry(struct store *store, const struct actor *actor, const uin
 }
 
 static int close_rows(struct store *store, const struct actor *actor, struct emergency_row *row,
-                      enum review_state outcome, const char *text, const struct moment *now) {
+		      enum review_state outcome, const char *text, const struct moment *now) {
 	cleanup_(transaction_endp) struct store *transaction = NULL;
 	int r = store_begin(store);
 
@@ -262,7 +263,7 @@ static int close_rows(struct store *store, const struct actor *actor, struct eme
 }
 
 int review_close(struct store *store, const struct actor *actor, const uint8_t id[16],
-                 enum review_state outcome, const char *text, const struct moment *now) {
+		 enum review_state outcome, const char *text, const struct moment *now) {
 	struct emergency_row row;
 	int r;
 
@@ -280,8 +281,8 @@ int review_close(struct store *store, const struct actor *actor, const uint8_t i
 	r = reviewer_is_independent(store, &row, actor->account);
 	if (r == -EPERM)
 		return close_entry(store, actor, id, OUTCOME_REFUSED, outcome, NULL, now) < 0
-		               ? -EIO
-		               : -EPERM;
+			       ? -EIO
+			       : -EPERM;
 	if (r == 0)
 		r = close_rows(store, actor, &row, outcome, text, now);
 	return r < 0 ? -EIO : 0;

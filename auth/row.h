@@ -20,6 +20,9 @@
 
 struct sqlite3_stmt;
 
+/* Rows and texts are kilobytes: functions that hold one keep a frame of their own. */
+#define own_frame_ __attribute__((noinline))
+
 #define ROW_FORMAT 1u
 #define ACCOUNT_PLAIN_MAX 1280u  /* 36, 3 texts and 16 roles of at most 64        */
 #define PASSWORD_PLAIN_MAX 1536u /* 24, and 25 verifiers of 60                    */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "auth/copy.h"
 #include "auth/approval.h"
 #include "auth/entry.h"
 #include "auth/row.h"
@@ -33,13 +34,13 @@ int seat_signal_value(const struct seat *seat, uint32_t signal, const struct mom
 
 /* The patient is only gone while that is known without a gap. */
 static void watch_patient(struct seat *seat, const struct policy_table *table, uint32_t signal,
-                          int before, int value) {
+			  int before, int value) {
 	if (table->patient_signal == signal + 1 && (before >= 0 || value >= 0))
 		seat->emergency.gone_since_ms = 0;
 }
 
 int seat_signal(struct seat *seat, const struct policy_table *table, uint32_t signal, int value,
-                const struct moment *now) {
+		const struct moment *now) {
 	struct seat_signal *s;
 	uint32_t ttl;
 
@@ -57,11 +58,11 @@ int seat_signal(struct seat *seat, const struct policy_table *table, uint32_t si
 }
 
 void seat_signal_copy(struct seat *seat, const struct seat *source,
-                      const struct policy_table *table, uint32_t signal, const struct moment *now) {
+		      const struct policy_table *table, uint32_t signal, const struct moment *now) {
 	if (signal >= table->n_signals || signal >= POLICY_SIGNALS_MAX || seat == source)
 		return;
 	watch_patient(seat, table, signal, seat_signal_value(seat, signal, now),
-	              source->signals[signal].value);
+		      source->signals[signal].value);
 	seat->signals[signal] = source->signals[signal];
 }
 
@@ -73,7 +74,7 @@ struct knowledge {
 };
 
 static struct knowledge look(const struct seat *seat, const struct policy_table *table,
-                             const struct moment *now) {
+			     const struct moment *now) {
 	struct knowledge k = { .until_ms = UINT64_MAX };
 
 	for (uint32_t i = 0; i < table->n_signals && i < POLICY_SIGNALS_MAX; ++i) {
@@ -107,7 +108,7 @@ static uint32_t idle_lock_ms(const struct policy_table *table, uint32_t contexts
 
 /* When the session locks by itself; 0: it is locked, or there is none. */
 static uint64_t lock_at(const struct seat *seat, const struct policy_table *table,
-                        const struct knowledge *k) {
+			const struct knowledge *k) {
 	const struct session *s = &seat->session;
 	uint32_t now_ms = idle_lock_ms(table, policy_contexts(table, k->true_now, k->false_now));
 	uint32_t later_ms =
@@ -123,7 +124,7 @@ static uint64_t lock_at(const struct seat *seat, const struct policy_table *tabl
 }
 
 const char *seat_context(const struct seat *seat, const struct policy_table *table,
-                         const struct moment *now) {
+			 const struct moment *now) {
 	struct knowledge k = look(seat, table, now);
 	uint32_t contexts = policy_contexts(table, k.true_now, k.false_now);
 	const char *name = "";
@@ -145,8 +146,8 @@ const char *seat_context(const struct seat *seat, const struct policy_table *tab
  * State
  */
 
-void seat_state(const struct seat *seat, const struct policy_table *table,
-                const struct moment *now, uint32_t lease_ms, struct policy_state *ret_state) {
+void seat_state(const struct seat *seat, const struct policy_table *table, const struct moment *now,
+		uint32_t lease_ms, struct policy_state *ret_state) {
 	const struct session *s = &seat->session;
 	struct knowledge k = look(seat, table, now);
 	struct policy_state state = {
@@ -182,7 +183,7 @@ void seat_state(const struct seat *seat, const struct policy_table *table,
 }
 
 enum cw_verdict seat_decide(const struct seat *seat, const struct policy_table *table,
-                            uint32_t action, const struct moment *now, enum cw_reason *ret_reason) {
+			    uint32_t action, const struct moment *now, enum cw_reason *ret_reason) {
 	struct policy_state state;
 
 	seat_state(seat, table, now, OWN_LEASE_MS, &state);
@@ -196,7 +197,7 @@ enum cw_verdict seat_decide(const struct seat *seat, const struct policy_table *
  */
 
 uint32_t seat_role_bits(const struct policy_table *table, const char (*names)[POLICY_NAME_SIZE],
-                        uint32_t n) {
+			uint32_t n) {
 	uint32_t bits = 0;
 
 	for (uint32_t i = 0; i < n && i < LIMIT_ROLES_OF_ACCOUNT; ++i)
@@ -211,7 +212,8 @@ static void session_take_account(struct session *s, const struct account *accoun
 	s->account_generation = account->generation;
 	s->n_roles = account->n_roles;
 	memcpy(s->role_names, account->roles, sizeof(s->role_names));
-	(void)strcpy(s->name, account->display[0] != '\0' ? account->display : account->name);
+	text_copy(s->name, sizeof(s->name),
+		  account->display[0] != '\0' ? account->display : account->name);
 }
 
 /* Is it a success, and of the right kind? */
@@ -221,9 +223,8 @@ static bool result_opens(const struct attempt_result *result, enum cw_purpose pu
 }
 
 void seat_open(struct seat *seat, const struct attempt_result *result, uint64_t number,
-               const struct moment *now) {
-	if (number == 0 || (!result_opens(result, CW_PURPOSE_SIGN_IN) &&
-	                    !result_opens(result, CW_PURPOSE_RECOVER)))
+	       const struct moment *now) {
+	if (!result_opens(result, CW_PURPOSE_SIGN_IN) || number == 0)
 		return;
 	seat->session = (struct session){
 		.number = number,
@@ -268,7 +269,7 @@ void seat_reauth(struct seat *seat, const struct attempt_result *result, const s
 }
 
 static bool session_is_idle(const struct seat *seat, const struct policy_table *table,
-                            const struct moment *now) {
+			    const struct moment *now) {
 	struct knowledge k = look(seat, table, now);
 
 	return now->boot_ms >= lock_at(seat, table, &k);
@@ -293,7 +294,7 @@ static void session_void(struct session *s, const struct moment *now) {
 
 /* One transaction: approvals void, one entry. */
 static int record_end(struct store *store, const struct seat *seat, const struct moment *now,
-                      enum audit_event event, const char *why) {
+		      enum audit_event event, const char *why) {
 	cleanup_(transaction_endp) struct store *transaction = NULL;
 	char detail[LIMIT_NAME];
 	struct journal_entry entry;
@@ -356,7 +357,7 @@ static const char *account_trouble(int r, const struct account *account, const s
 }
 
 bool seat_refresh(struct store *store, struct seat *seat, const struct policy *policy,
-                  const struct moment *now) {
+		  const struct moment *now) {
 	struct session *s = &seat->session;
 	uint32_t roles_before = s->roles;
 	struct account account = { 0 };
@@ -384,7 +385,7 @@ bool seat_refresh(struct store *store, struct seat *seat, const struct policy *p
 }
 
 bool seat_tick(struct store *store, struct seat *seat, const struct policy *policy,
-               const struct moment *now) {
+	       const struct moment *now) {
 	if (seat->session.number == 0 || seat->session.lock != SEAT_UNLOCKED ||
 	    !session_is_idle(seat, &policy->table, now))
 		return false;

@@ -27,68 +27,68 @@ enum seat_lock {
 };
 
 struct session {
-	uint64_t number;  /* 0: nobody; random, never twice                          */
+	uint64_t number; /* 0: nobody; random, never twice                          */
 	uint32_t account;
 	uint64_t account_generation;
-	char name[LIMIT_NAME];    /* display name                                     */
+	char name[LIMIT_NAME]; /* display name                                     */
 	uint32_t n_roles;
 	char role_names[LIMIT_ROLES_OF_ACCOUNT][POLICY_NAME_SIZE];
-	uint32_t roles;   /* bits, by the policy in force                            */
+	uint32_t roles; /* bits, by the policy in force                            */
 	enum cw_assurance assurance;
 	enum cw_factor factor;
 	uint64_t since_ms;
-	uint64_t activity_ms;     /* boot time of the last activity                   */
+	uint64_t activity_ms; /* boot time of the last activity                   */
 	uint64_t reauth_ms;
 	enum cw_assurance reauth_assurance;
-	uint64_t void_ms;         /* receipts of this boot time or before are void    */
+	uint64_t void_ms; /* receipts of this boot time or before are void    */
 	enum seat_lock lock;
 };
 
 struct seat_signal {
-	int8_t value;        /* 1 true, 0 unknown, -1 false                             */
-	uint64_t until_ms;   /* boot time; 0: no end                                    */
+	int8_t value;      /* 1 true, 0 unknown, -1 false                             */
+	uint64_t until_ms; /* boot time; 0: no end                                    */
 };
 
 struct emergency {
 	bool open;
 	uint8_t id[16];
-	uint64_t since_ms;     /* boot time                                             */
-	uint64_t used_ms;      /* last use                                              */
+	uint64_t since_ms;      /* boot time                                             */
+	uint64_t used_ms;       /* last use                                              */
 	uint64_t gone_since_ms; /* patient gone since; 0: not, or unknown               */
-	bool asked;            /* "still needed?" is on the screen                      */
+	bool asked;             /* "still needed?" is on the screen                      */
 	uint32_t n_uses;
 	uint64_t policy_generation; /* of the table that the bits refer to; 0: none    */
-	uint32_t actions_used[16]; /* bits of the actions of the table used inside     */
-	bool used_unknown;     /* one was used that the table does not have             */
+	uint32_t actions_used[16];  /* bits of the actions of the table used inside     */
+	bool used_unknown;          /* one was used that the table does not have             */
 };
 
 /* Ends that may not be durable yet: a start that comes after it opens nothing. */
 #define SEAT_ENDED_MAX 8u
 struct seat_ended {
-	uint32_t n;            /* ever put in; the newest SEAT_ENDED_MAX are kept      */
+	uint32_t n; /* ever put in; the newest SEAT_ENDED_MAX are kept      */
 	uint8_t ids[SEAT_ENDED_MAX][16];
 };
 
 struct seat {
-	uint8_t index;       /* + 1 in records                                         */
+	uint8_t index; /* + 1 in records                                         */
 	char name[POLICY_NAME_SIZE];
 	struct session session;
 	struct seat_signal signals[POLICY_SIGNALS_MAX];
 	struct emergency emergency;
 	struct seat_ended ended;
-	uint8_t flags;       /* STATE_* to publish                                     */
+	uint8_t flags; /* STATE_* to publish                                     */
 };
 
 /*
  * seat_state() - what is to be published
  * @lease_ms:  how long from now it may be believed without the engine
  */
-void seat_state(const struct seat *seat, const struct policy_table *table,
-                const struct moment *now, uint32_t lease_ms, struct policy_state *ret_state);
+void seat_state(const struct seat *seat, const struct policy_table *table, const struct moment *now,
+		uint32_t lease_ms, struct policy_state *ret_state);
 
 /* policy_decide() for this seat now. */
 enum cw_verdict seat_decide(const struct seat *seat, const struct policy_table *table,
-                            uint32_t action, const struct moment *now, enum cw_reason *ret_reason);
+			    uint32_t action, const struct moment *now, enum cw_reason *ret_reason);
 
 /*
  * seat_signal() - the device says what it knows
@@ -97,18 +97,18 @@ enum cw_verdict seat_decide(const struct seat *seat, const struct policy_table *
  * Return: 0; -ENOENT (no such signal); -EACCES (another seat's).
  */
 int seat_signal(struct seat *seat, const struct policy_table *table, uint32_t signal, int value,
-                const struct moment *now);
+		const struct moment *now);
 
 /* What the signal's own seat knows of it, for another seat of the device. */
 void seat_signal_copy(struct seat *seat, const struct seat *source,
-                      const struct policy_table *table, uint32_t signal, const struct moment *now);
+		      const struct policy_table *table, uint32_t signal, const struct moment *now);
 
 /* What is known of a signal now. Return: 1 true; 0 unknown or stale; -1 false. */
 int seat_signal_value(const struct seat *seat, uint32_t signal, const struct moment *now);
 
 /* Name of the strictest context that may be in force; for records. "" with a bad table. */
 const char *seat_context(const struct seat *seat, const struct policy_table *table,
-                         const struct moment *now);
+			 const struct moment *now);
 
 /*
  * Session. seat_open() begins one from a successful attempt, taking over what
@@ -118,20 +118,20 @@ const char *seat_context(const struct seat *seat, const struct policy_table *tab
  */
 struct attempt_result;
 void seat_open(struct seat *seat, const struct attempt_result *result, uint64_t number,
-               const struct moment *now);
+	       const struct moment *now);
 void seat_unlock(struct seat *seat, const struct attempt_result *result, const struct moment *now);
 void seat_reauth(struct seat *seat, const struct attempt_result *result, const struct moment *now);
 void seat_activity(struct seat *seat, const struct policy_table *table, const struct moment *now);
 int seat_lock(struct store *store, struct seat *seat, const struct moment *now, const char *why);
 int seat_close(struct store *store, struct seat *seat, const struct moment *now, const char *why);
 bool seat_refresh(struct store *store, struct seat *seat, const struct policy *policy,
-                  const struct moment *now);
+		  const struct moment *now);
 /* Locks when idle for as long as the context says. Return: true when it locked. */
 bool seat_tick(struct store *store, struct seat *seat, const struct policy *policy,
-               const struct moment *now);
+	       const struct moment *now);
 
 /* Bits of the roles by name that @policy knows. Unknown names give nothing. */
 uint32_t seat_role_bits(const struct policy_table *table, const char (*names)[POLICY_NAME_SIZE],
-                        uint32_t n);
+			uint32_t n);
 
 #endif

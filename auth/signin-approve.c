@@ -15,8 +15,8 @@ static const struct policy_action *action_of(const struct attempt *a) {
 
 	/* The policy may have changed since it began. */
 	return a->approval.action < t->n_actions && a->approval.action < POLICY_ACTIONS_MAX
-	               ? &t->actions[a->approval.action]
-	               : NULL;
+		       ? &t->actions[a->approval.action]
+		       : NULL;
 }
 
 /* A state in which the person has just given a password. */
@@ -29,7 +29,7 @@ static void as_if_fresh(struct policy_state *state, const struct moment *now) {
 }
 
 enum cw_reason approval_obstacle(const struct attempt *a, const struct moment *now,
-                                 bool *ret_is_fresh) {
+				 bool *ret_is_fresh) {
 	const struct policy_table *t = &a->auth->policy->table;
 	uint32_t action = a->approval.action;
 	struct policy_state state;
@@ -49,8 +49,8 @@ enum cw_reason approval_obstacle(const struct attempt *a, const struct moment *n
 }
 
 enum attempt_event approval_refuse(struct attempt *a, const struct moment *now,
-                                   enum audit_outcome outcome, enum cw_reason reason,
-                                   const char *message) {
+				   enum audit_outcome outcome, enum cw_reason reason,
+				   const char *message) {
 	struct person *second = a->second.is_proved ? &a->second : NULL;
 	struct person *uncount = second ? second : a->first.is_proved ? &a->first : NULL;
 	const struct policy_table *t = &a->auth->policy->table;
@@ -75,6 +75,7 @@ static int note_reauth(struct attempt *a, const struct moment *now) {
 	struct attempt_result result = { 0 };
 	int r = attempt_commit(a, now);
 
+	a->result = (struct attempt_result){ 0 }; /* the approval's is yet to come */
 	if (r < 0)
 		return r;
 	result.success = ATTEMPT_YES;
@@ -100,8 +101,8 @@ enum attempt_event start_confirm(struct attempt *a, const struct moment *now) {
 	reason = approval_obstacle(a, now, &is_fresh);
 	if (reason != CW_REASON_NONE || !is_fresh)
 		return approval_refuse(a, now, OUTCOME_REFUSED,
-		                       reason == CW_REASON_NONE ? CW_REASON_STALE : reason,
-		                       "not-entitled");
+				       reason == CW_REASON_NONE ? CW_REASON_STALE : reason,
+				       "not-entitled");
 	return attempt_ask(a, now, CW_FIELD_CONFIRM, false, "confirm", a->approval.words);
 }
 
@@ -158,10 +159,10 @@ enum attempt_event judge_second(struct attempt *a, const struct moment *now) {
 		return event;
 	if (person_must_change(a, &a->second, now))
 		return approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_ASSURANCE,
-		                       "second-must-change");
+				       "second-must-change");
 	if (a->second.account.number == a->first.number)
 		return approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_CONFIRMATION,
-		                       "same-person");
+				       "same-person");
 	if (approval_pair(a->auth->store, a->first.number, a->second.account.number) < 0)
 		return approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_CONFIRMATION, "paired");
 	reason = second_obstacle(a, now);
@@ -213,8 +214,8 @@ static int give_rows(struct attempt *a, const struct moment *now) {
 	r = second_again(a, now);
 	if (r == 0)
 		r = approval_give(store, a->auth->policy, a->seat, &a->actor, &a->approval,
-		                  a->nonce, second, CW_ASSURANCE_PASSWORD, now, a->result.receipt,
-		                  &a->result.n_receipt);
+				  a->nonce, second, CW_ASSURANCE_PASSWORD, now, a->result.receipt,
+				  &a->result.n_receipt);
 	if (r < 0)
 		return r;
 	transaction = NULL; /* a commit that fails rolls back by itself */

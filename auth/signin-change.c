@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "auth/copy.h"
 #include "auth/attempt.h"
 #include "common/cleanup.h"
 
@@ -38,7 +39,7 @@ enum attempt_event ask_new(struct attempt *a, const struct moment *now) {
 	bool forced = !is_recovery(a) && a->route->right != ATTEMPT_EV_MUST_CHANGE;
 
 	return attempt_ask(a, now, CW_FIELD_NEW_PASSWORD, true,
-	                   forced ? "ask-new-password-forced" : "ask-new-password", NULL);
+			   forced ? "ask-new-password-forced" : "ask-new-password", NULL);
 }
 
 static bool is_privileged(const struct policy *policy, const struct account *account) {
@@ -53,19 +54,19 @@ static bool is_privileged(const struct policy *policy, const struct account *acc
 static enum password_fault check(const struct attempt *a, const struct secret *prepared) {
 	const struct policy_settings *settings = &a->auth->policy->settings;
 	const char *const device[] = { settings->device_model, settings->device_maker,
-		                       settings->inventory, settings->site_name };
+				       settings->inventory, settings->site_name };
 	struct account account = a->first.account;
 	bool privileged;
 
 	if (is_recovery(a)) {
 		account = (struct account){ 0 };
-		(void)strcpy(account.name, a->admin);
+		text_copy(account.name, sizeof(account.name), a->admin);
 		privileged = true;
 	} else {
 		privileged = is_privileged(a->auth->policy, &account);
 	}
 	return password_check(&settings->passwords, prepared, is_recovery(a) ? NULL : &a->old,
-	                      &account, device, sizeof(device) / sizeof(*device), privileged);
+			      &account, device, sizeof(device) / sizeof(*device), privileged);
 }
 
 enum attempt_event take_new(struct attempt *a, const struct moment *now) {
@@ -77,9 +78,9 @@ enum attempt_event take_new(struct attempt *a, const struct moment *now) {
 	found = check(a, &a->candidate);
 	if (found != PASSWORD_GOOD)
 		return fault(a, found < PASSWORD_N_FAULTS && faults[found] ? faults[found]
-		                                                          : "password-unchecked");
+									   : "password-unchecked");
 	return attempt_ask(a, now, CW_FIELD_NEW_PASSWORD_AGAIN, true, "ask-new-password-again",
-	                   NULL);
+			   NULL);
 }
 
 /* In time that does not depend on where they differ. */

@@ -40,7 +40,7 @@ static int store_rehashed(struct attempt *a, const struct moment *now) {
 
 	a->first.password.current = a->job.made;
 	return password_store(a->auth->store, &actor, now, EVENT_VERIFIER_REHASHED,
-	                      &a->first.password);
+			      &a->first.password);
 }
 
 static bool is_rehashed(const struct attempt *a) {
@@ -108,7 +108,7 @@ int attempt_commit(struct attempt *a, const struct moment *now) {
  */
 
 static int append_ok(struct attempt *a, const struct moment *now, enum audit_event event,
-                     uint64_t session, uint32_t target) {
+		     uint64_t session, uint32_t target) {
 	struct journal_entry entry;
 
 	attempt_entry(a, &a->first, now, event, OUTCOME_OK, &entry);
@@ -185,10 +185,8 @@ int finish_change(struct attempt *a, const struct moment *now) {
 
 static const char *message_of(const struct attempt *a) {
 	static const char *const messages[] = {
-		[CW_PURPOSE_SIGN_IN] = "signed-in",
-		[CW_PURPOSE_UNLOCK] = "unlocked",
-		[CW_PURPOSE_REAUTH] = "re-authenticated",
-		[CW_PURPOSE_CHANGE] = "password-changed",
+		[CW_PURPOSE_SIGN_IN] = "signed-in",       [CW_PURPOSE_UNLOCK] = "unlocked",
+		[CW_PURPOSE_REAUTH] = "re-authenticated", [CW_PURPOSE_CHANGE] = "password-changed",
 		[CW_PURPOSE_RECOVER] = "recovered",
 	};
 
@@ -220,7 +218,7 @@ enum attempt_event finish(struct attempt *a, const struct moment *now) {
 	if (!is_recovery) {
 		a->result.account = a->first.account;
 		a->result.roles = seat_role_bits(&a->auth->policy->table, a->first.account.roles,
-		                                 a->first.account.n_roles);
+						 a->first.account.n_roles);
 		a->result.assurance = CW_ASSURANCE_PASSWORD;
 		a->result.factor = CW_FACTOR_PASSWORD;
 	}

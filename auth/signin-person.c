@@ -39,7 +39,7 @@ int person_find(struct attempt *a, struct person *person) {
 	if (r < 0)
 		return r;
 	r = person->by_number ? account_by_number(store, person->number, &person->account)
-	                      : account_by_name(store, name, &person->account);
+			      : account_by_name(store, name, &person->account);
 	if (r < 0 && r != -ENOENT && r != -EBADMSG)
 		return r;
 	person->is_known = r == 0;
@@ -67,14 +67,14 @@ int person_find_recovery(struct attempt *a, struct person *person) {
 		.seat = (uint8_t)(a->seat->index + 1),
 	};
 	r = recovery_load(a->auth->store, a->auth->recovery_verifier_name,
-	                  &person->password.current);
+			  &person->password.current);
 	person->has_password = r == 0;
 	person->is_damaged = r == -EBADMSG;
 	return r == 0 || r == -ENOENT || r == -EBADMSG ? 0 : r;
 }
 
 const char *person_trouble(const struct attempt *a, const struct person *person,
-                           const struct moment *now) {
+			   const struct moment *now) {
 	const struct password_rules *rules = &a->auth->policy->settings.passwords;
 
 	if (person->is_damaged)
@@ -95,7 +95,7 @@ const char *person_trouble(const struct attempt *a, const struct person *person,
 }
 
 bool person_must_change(const struct attempt *a, const struct person *person,
-                        const struct moment *now) {
+			const struct moment *now) {
 	return person->password.one_time ||
 	       password_is_expired(&person->password, &a->auth->policy->settings.passwords, now);
 }
@@ -106,11 +106,11 @@ int person_again(struct attempt *a, struct person *person) {
 	int r = person_find(a, person);
 
 	person->is_counted = before.is_counted;
-	if (r == 0 && (person->is_known != before.is_known ||
-	               person->has_password != before.has_password ||
-	               person->account.number != before.account.number ||
-	               person->password.generation != before.password.generation ||
-	               person->password.number != before.password.number))
+	if (r == 0 &&
+	    (person->is_known != before.is_known || person->has_password != before.has_password ||
+	     person->account.number != before.account.number ||
+	     person->password.generation != before.password.generation ||
+	     person->password.number != before.password.number))
 		r = -ESTALE;
 	explicit_bzero(&before, sizeof(before));
 	return r;

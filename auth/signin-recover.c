@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "auth/copy.h"
 #include "auth/attempt-try.h"
 #include "auth/recovery.h"
 #include "auth/row.h"
@@ -47,12 +48,12 @@ static int give_roles(const struct policy *policy, struct account *account) {
 
 	attempt_admins(policy, &rule);
 	for (uint32_t i = 0; i < rule.n_roles && account->n_roles < LIMIT_ROLES_OF_ACCOUNT; ++i)
-		(void)strcpy(account->roles[account->n_roles++], rule.roles[i]);
+		text_copy(account->roles[account->n_roles++], POLICY_NAME_SIZE, rule.roles[i]);
 	return account->n_roles > 0 ? 0 : -ENOENT;
 }
 
 static int append(struct attempt *a, const struct moment *now, enum audit_event event,
-                  uint32_t target, const char *detail) {
+		  uint32_t target, const char *detail) {
 	struct journal_entry entry;
 
 	attempt_entry(a, NULL, now, event, OUTCOME_OK, &entry);
@@ -97,7 +98,7 @@ int finish_recover(struct attempt *a, const struct moment *now) {
 
 	if (!a->first.is_proved || !a->is_made || give_roles(a->auth->policy, &account) < 0)
 		return -ESTALE;
-	(void)strcpy(account.name, a->admin);
+	text_copy(account.name, sizeof(account.name), a->admin);
 	r = store_begin(store);
 	if (r < 0)
 		return r;

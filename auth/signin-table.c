@@ -9,7 +9,8 @@
 _Static_assert(ATTEMPT_ST_OVER == 0, "an empty cell must mean that it is over");
 _Static_assert(ATTEMPT_OVER == 0, "zeroed memory wants nothing");
 
-#define TO(state, action) { ATTEMPT_ST_##state, action }
+#define TO(state, action)                                                                          \
+	{ ATTEMPT_ST_##state, action }
 #define GIVEN_UP                                                                                   \
 	[ATTEMPT_EV_CANCEL] = TO(OVER, note_cancel), [ATTEMPT_EV_TIMEOUT] = TO(OVER, note_timeout)
 
@@ -147,7 +148,7 @@ enum route_index {
 #define X(symbol, ...) ROUTE_##symbol,
 	ROUTES(X)
 #undef X
-	ROUTE_APPROVAL,
+		ROUTE_APPROVAL,
 	N_ROUTES,
 };
 
@@ -155,8 +156,8 @@ static const struct route routes[] = {
 #define X(symbol, ...) [ROUTE_##symbol] = ROUTE(CW_PURPOSE_##symbol, __VA_ARGS__),
 	ROUTES(X)
 #undef X
-	[ROUTE_APPROVAL] = ROUTE(ATTEMPT_APPROVAL, "approval", false, ASK_PASSWORD, CONFIRM,
-	                         EVENT_REAUTH, true, true, person_find, finish_reauth),
+		[ROUTE_APPROVAL] = ROUTE(ATTEMPT_APPROVAL, "approval", false, ASK_PASSWORD, CONFIRM,
+					 EVENT_REAUTH, true, true, person_find, finish_reauth),
 };
 
 _Static_assert(sizeof(routes) / sizeof(*routes) == N_ROUTES, "every purpose has its row");

@@ -34,8 +34,8 @@ static enum audit_event event_of(const struct attempt *a) {
 	return a->who == &a->second ? EVENT_REAUTH : a->route->event;
 }
 
-static void try_entry(const struct attempt *a, const struct moment *now,
-                      enum audit_outcome outcome, struct journal_entry *entry) {
+static void try_entry(const struct attempt *a, const struct moment *now, enum audit_outcome outcome,
+		      struct journal_entry *entry) {
 	attempt_entry(a, a->who, now, event_of(a), outcome, entry);
 	if (a->who == &a->second)
 		entry->target = a->first.number;
@@ -47,13 +47,13 @@ static void try_entry(const struct attempt *a, const struct moment *now,
 
 /* Not even verified. The same for a name that nobody has. */
 static enum attempt_event refuse_locked(struct attempt *a, const struct moment *now,
-                                        const struct lockout *lockout) {
+					const struct lockout *lockout) {
 	struct journal_entry entry;
 	char detail[LIMIT_NAME];
 	int r;
 
 	(void)snprintf(detail, sizeof(detail), "failures=%u wait_ms=%llu", lockout->failures,
-	               (unsigned long long)lockout->remaining_ms);
+		       (unsigned long long)lockout->remaining_ms);
 	try_entry(a, now, OUTCOME_LOCKED, &entry);
 	entry.detail = detail;
 	r = attempt_record(a, &entry, NULL, now);
@@ -74,7 +74,7 @@ static int count_try(struct attempt *a, const struct moment *now, bool is_row_da
 		return r;
 	transaction = store;
 	r = lockout_count(store, &a->auth->policy->settings.lockout, &a->who->key, now,
-	                  &a->who->lockout);
+			  &a->who->lockout);
 	if (r < 0)
 		return r;
 	attempt_entry(a, a->who, now, EVENT_TRY_COUNTED, OUTCOME_OK, &entry);
@@ -129,7 +129,7 @@ static int make_job(struct attempt *a) {
 }
 
 static enum attempt_event count_and_hash(struct attempt *a, const struct moment *now,
-                                         bool is_row_damaged) {
+					 bool is_row_damaged) {
 	struct journal_entry entry;
 	int r = count_try(a, now, is_row_damaged);
 
@@ -179,7 +179,7 @@ static int append_lockout(struct attempt *a, const struct moment *now) {
 	if (lockout->remaining_ms == 0)
 		return 0;
 	(void)snprintf(detail, sizeof(detail), "failures=%u wait_ms=%llu", lockout->failures,
-	               (unsigned long long)lockout->remaining_ms);
+		       (unsigned long long)lockout->remaining_ms);
 	attempt_entry(a, a->who, now, EVENT_LOCKOUT, OUTCOME_REFUSED, &entry);
 	entry.detail = detail;
 	return journal_append(a->auth->store, &entry);
@@ -195,7 +195,7 @@ static int append_damaged(struct attempt *a, const struct moment *now) {
 }
 
 static int write_refusal(struct attempt *a, const struct moment *now, enum audit_outcome outcome,
-                         const char *why) {
+			 const char *why) {
 	cleanup_(transaction_endp) struct store *transaction = NULL;
 	struct store *store = a->auth->store;
 	struct journal_entry entry;
@@ -241,7 +241,7 @@ static void disable_password(struct attempt *a, const struct moment *now) {
 
 /* Whatever the reason: one message. */
 static enum attempt_event refuse(struct attempt *a, const struct moment *now,
-                                 enum audit_outcome outcome, const char *why) {
+				 enum audit_outcome outcome, const char *why) {
 	int r = write_refusal(a, now, outcome, why);
 
 	if (r < 0)
@@ -265,14 +265,13 @@ static enum attempt_event fail_hash(struct attempt *a, const struct moment *now,
 
 enum attempt_event person_prove(struct attempt *a, const struct moment *now) {
 	bool is_right = a->job.error == 0 && a->job.kind == PASSWORD_JOB_VERIFY &&
-	                a->job.matched == PASSWORD_YES && !a->is_unusable &&
-	                a->who->has_password;
+			a->job.matched == PASSWORD_YES && !a->is_unusable && a->who->has_password;
 	const char *trouble;
 	int r;
 
 	if (a->job.error != 0)
 		return fail_hash(a, now, "what=hash") == ATTEMPT_EV_NONE ? attempt_end(a, "failed")
-		                                                         : ATTEMPT_EV_REFUSED;
+									 : ATTEMPT_EV_REFUSED;
 	if (!is_right)
 		return refuse(a, now, OUTCOME_REFUSED, a->is_unusable ? "unusable" : "wrong");
 	if (a->who->key.factor == CW_FACTOR_RECOVERY) {
@@ -323,7 +322,7 @@ enum attempt_event note_busy(struct attempt *a, const struct moment *now) {
  * result nobody waited for stands.
  */
 static enum attempt_event give_up(struct attempt *a, const struct moment *now,
-                                  const char *message) {
+				  const char *message) {
 	struct journal_entry entry;
 	struct person *uncount = a->who->is_proved ? a->who : NULL;
 	int r;

@@ -18,7 +18,7 @@
  */
 
 enum attempt_event attempt_ask(struct attempt *a, const struct moment *now, enum cw_field field,
-                               bool is_secret, const char *message, const char *text) {
+			       bool is_secret, const char *message, const char *text) {
 	uint64_t wait_ms = (uint64_t)a->auth->policy->settings.prompt_timeout_s * 1000;
 
 	a->prompt = (struct attempt_prompt){
@@ -45,8 +45,8 @@ enum attempt_event attempt_fail(struct attempt *a, int error) {
 }
 
 void attempt_entry(const struct attempt *a, const struct person *person, const struct moment *now,
-                   enum audit_event event, enum audit_outcome outcome,
-                   struct journal_entry *ret_entry) {
+		   enum audit_event event, enum audit_outcome outcome,
+		   struct journal_entry *ret_entry) {
 	flow_entry(ret_entry, a->seat, &a->actor, now, event, outcome);
 	if (a->auth->not_isolated)
 		ret_entry->flags |= ENTRY_NOT_ISOLATED;
@@ -71,7 +71,7 @@ void attempt_entry(const struct attempt *a, const struct person *person, const s
 }
 
 int attempt_record(struct attempt *a, struct journal_entry *entry, struct person *uncount,
-                   const struct moment *now) {
+		   const struct moment *now) {
 	cleanup_(transaction_endp) struct store *transaction = NULL;
 	struct store *store = a->auth->store;
 	int r = store_begin(store);
@@ -119,10 +119,13 @@ static void close_attempt(struct attempt *a) {
 	if (!is_hashing)
 		explicit_bzero(&a->job, sizeof(a->job));
 	explicit_bzero(&a->prompt, sizeof(a->prompt));
-	if (!a->result.message)
-		a->result.message = "failed";
-	a->result.purpose = a->result.success == ATTEMPT_YES ? a->result.purpose
-	                                                     : a->route->row.purpose;
+	/* Who did not succeed carries nothing away but why. */
+	if (a->result.success != ATTEMPT_YES)
+		a->result = (struct attempt_result){
+			.purpose = a->route->row.purpose,
+			.message = a->result.message ? a->result.message : "failed",
+			.wait_ms = a->result.wait_ms,
+		};
 }
 
 /* Return: 0; -EPROTO (nothing like that is foreseen here); what the store returned. */
@@ -192,7 +195,7 @@ static enum attempt_event begin_approval(struct attempt *a, const struct moment 
 }
 
 static int begin(struct attempt *a, const struct attempt_request *request,
-                 const struct moment *now) {
+		 const struct moment *now) {
 	enum attempt_event event = a->route->first;
 	int r;
 
@@ -217,7 +220,7 @@ static int begin(struct attempt *a, const struct attempt_request *request,
 }
 
 int attempt_begin(struct auth *auth, struct seat *seat, const struct attempt_request *request,
-                  const struct moment *now, struct attempt **ret_attempt) {
+		  const struct moment *now, struct attempt **ret_attempt) {
 	const struct route *route;
 	struct attempt *a;
 	int r;
@@ -258,7 +261,7 @@ struct attempt *attempt_free(struct attempt *attempt) {
 }
 
 enum attempt_want attempt_want(const struct attempt *attempt) {
-	return attempt->want;
+	return attempt->state == ATTEMPT_ST_OVER ? ATTEMPT_OVER : attempt->want;
 }
 
 const struct attempt_prompt *attempt_prompt(const struct attempt *attempt) {
@@ -287,7 +290,7 @@ int attempt_answer(struct attempt *attempt, struct secret *answer, const struct 
 }
 
 struct password_job *attempt_job(struct attempt *attempt) {
-	return attempt->want == ATTEMPT_HASH ? &attempt->job : NULL;
+	return attempt_want(attempt) == ATTEMPT_HASH ? &attempt->job : NULL;
 }
 
 int attempt_hashed(struct attempt *attempt, const struct moment *now) {

@@ -38,23 +38,23 @@ struct attempt_request {
 	enum cw_purpose purpose; /* 0 with `approval`                               */
 	const char *name;        /* claimed, or NULL                                */
 	const struct approval_request *approval; /* NULL, or auth/approval.h         */
-	struct actor actor;      /* seat and peer of whoever asks                   */
+	struct actor actor; /* seat and peer of whoever asks                   */
 };
 
 struct attempt_prompt {
 	enum cw_field field;
 	bool is_secret;
-	const char *message;      /* message id                                     */
+	const char *message; /* message id                                     */
 	char text[LIMIT_WORDS];
 };
 
 /* How it ended. Zeroed: without a session. */
 #define ATTEMPT_YES 0x3ca55ac3u
 struct attempt_result {
-	uint32_t success;         /* ATTEMPT_YES, or it did not succeed              */
+	uint32_t success; /* ATTEMPT_YES, or it did not succeed              */
 	enum cw_purpose purpose;
-	struct account account;   /* whose; number 0: none                          */
-	uint32_t roles;           /* bits, by the policy in force                   */
+	struct account account; /* whose; number 0: none                          */
+	uint32_t roles;         /* bits, by the policy in force                   */
 	enum cw_assurance assurance;
 	enum cw_factor factor;
 	uint64_t session;         /* number for seat_open(), as in the entry; 0: none */
@@ -89,7 +89,7 @@ struct auth {
  * name is no error: it costs the same.
  */
 int attempt_begin(struct auth *auth, struct seat *seat, const struct attempt_request *request,
-                  const struct moment *now, struct attempt **ret_attempt);
+		  const struct moment *now, struct attempt **ret_attempt);
 
 /*
  * Ends it wiped; a cancelled attempt counts nothing. NULL is fine. A job that the

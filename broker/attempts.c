@@ -128,7 +128,7 @@ static void end_emergency(struct attempt_slot *slot, const struct moment *now) {
 	if (!slot->seat->seat.emergency.open)
 		return;
 	memcpy(id, slot->seat->seat.emergency.id, sizeof(id));
-	r = emergency_on_sign_in(e->store, e->policy, &slot->seat->seat, now);
+	r = emergency_on_sign_in(e->store, engine_policy(e), &slot->seat->seat, now);
 	if (r < 0)
 		engine_store_failed(e, r);
 	if (!slot->seat->seat.emergency.open)
@@ -149,7 +149,6 @@ static void finish_success(struct attempt_slot *slot, const struct attempt_resul
 	}
 	switch (result->purpose) {
 	case CW_PURPOSE_SIGN_IN:
-	case CW_PURPOSE_RECOVER:
 		handover = seat->session.number != 0 &&
 			   seat->session.account != result->account.number;
 		seat_open(seat, result, new_session_number(), now);
@@ -162,12 +161,16 @@ static void finish_success(struct attempt_slot *slot, const struct attempt_resul
 	case CW_PURPOSE_REAUTH:
 		seat_reauth(seat, result, now);
 		break;
-	case CW_PURPOSE_CHANGE:
-		break;
-	}
-	if (result->purpose == CW_PURPOSE_RECOVER)
+	case CW_PURPOSE_RECOVER:
+		/* Makes an administrator, opens no session. */
+		slot->engine->initialised = true;
 		engine_alarm(slot->engine, ALARM_RECOVERED, true);
-	slot->engine->initialised = true;
+		send_over(slot, result);
+		return;
+	case CW_PURPOSE_CHANGE:
+		send_over(slot, result);
+		return;
+	}
 	end_emergency(slot, now);
 	engine_publish(slot->engine, slot->seat, false);
 	send_signed_in(slot, result, handover);

@@ -31,7 +31,8 @@ static void tell_seat(struct seat_runtime *seat, const struct ring_record *recor
 static int take(struct engine *e, struct seat_runtime *seat, const struct ring_record *record,
                 enum emergency_way way, uint32_t uid, struct emergency_outcome *outcome) {
 	struct moment now = engine_now(e);
-	int r = emergency_record(e->store, e->policy, &seat->seat, record, way, uid, &now, outcome);
+	int r = emergency_record(e->store, engine_policy(e), &seat->seat, record, way, uid, &now,
+	                         outcome);
 
 	if (r == -EBADMSG)
 		return r;
@@ -112,7 +113,8 @@ void claims_drain_ring(struct peer *peer) {
 			break;
 		if (r < 0)
 			continue;
-		if (take(peer->engine, peer->seat, &record, EMERGENCY_BY_RING, peer->uid, &outcome) < 0)
+		if (take(peer->engine, peer->seat, &record, EMERGENCY_BY_RING, peer->uid,
+			 &outcome) < 0)
 			return; /* the supervisor still has the ring and spools it */
 	}
 	engine_tell_ring(peer->engine, peer, -1, false);

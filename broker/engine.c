@@ -38,6 +38,12 @@ struct moment engine_now(struct engine *engine) {
 	return clock_now(&engine->clock);
 }
 
+const struct policy *engine_policy(const struct engine *engine) {
+	static const struct policy none;
+
+	return engine->policy ? engine->policy : &none;
+}
+
 int engine_record(struct engine *engine, struct journal_entry *entry) {
 	int r = 0;
 
@@ -48,7 +54,8 @@ int engine_record(struct engine *engine, struct journal_entry *entry) {
 		entry->flags |= ENTRY_NOT_ISOLATED;
 	r = journal_append(engine->store, entry);
 	if (r == 0)
-		clock_not_before(&engine->clock, entry->at.trust == CLOCK_TRUSTED ? entry->at.wall_ms : 0);
+		clock_not_before(&engine->clock,
+				 entry->at.trust == CLOCK_TRUSTED ? entry->at.wall_ms : 0);
 	else if (r != -EINVAL)
 		engine_store_failed(engine, r);
 	return r;
@@ -107,8 +114,7 @@ static bool same_state(const struct policy_state *a, const struct policy_state *
 }
 
 void engine_publish(struct engine *engine, struct seat_runtime *seat, bool force) {
-	static const struct policy_table no_table;
-	const struct policy_table *table = engine->policy ? &engine->policy->table : &no_table;
+	const struct policy_table *table = &engine_policy(engine)->table;
 	struct moment now = engine_now(engine);
 	struct policy_state state;
 	bool same = false;
@@ -355,8 +361,9 @@ static void tick_seat(struct engine *e, struct seat_runtime *s, const struct mom
 	uint8_t id[16];
 
 	memcpy(id, s->seat.emergency.id, sizeof(id));
-	(void)seat_tick(e->store, &s->seat, e->policy, now);
-	if (s->seat.emergency.open && emergency_tick(e->store, e->policy, &s->seat, now, &ended, &ask) < 0)
+	(void)seat_tick(e->store, &s->seat, engine_policy(e), now);
+	if (s->seat.emergency.open &&
+	    emergency_tick(e->store, engine_policy(e), &s->seat, now, &ended, &ask) < 0)
 		engine_alarm(e, ALARM_STORE_FAILED, true);
 	if (ended)
 		engine_tell_emergency(e, s, id, "emergency-ended", "patient-gone");
@@ -373,11 +380,8 @@ static void on_tick(uv_timer_t *timer) {
 	++e->ticks;
 	tick_clock(e, &now);
 	attempts_tick(e, &now);
-	if (e->policy)
-		for (uint32_t i = 0; i < e->n_seats; ++i)
-			tick_seat(e, &e->seats[i], &now);
-	else
-		engine_publish_all(e, true);
+	for (uint32_t i = 0; i < e->n_seats; ++i)
+		tick_seat(e, &e->seats[i], &now);
 	/* The storage last: when it hangs, the pages have just been renewed. */
 	tick_store(e, &now);
 	tell_supervisor(e, &alive, -1);

@@ -117,6 +117,9 @@ int engine_main(const struct engine_setup *setup);
 
 struct moment engine_now(struct engine *engine);
 
+/* The policy in force; without one, an empty policy that grants nothing. Never NULL. */
+const struct policy *engine_policy(const struct engine *engine);
+
 /* Raises or ends an alarm; a change is recorded and told to every seat. */
 void engine_alarm(struct engine *engine, enum engine_alarm alarm, bool on);
 

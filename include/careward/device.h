@@ -8,7 +8,8 @@
  * A struct cw is one connection of one process to one seat. It belongs to the
  * thread that opened it; distinct ones are independent. No call blocks, starts
  * a thread, installs a signal handler, writes to stdio, reads the environment or
- * touches a file: add cw_fd() to any main loop, call cw_dispatch() when it is
+ * touches a file (but for cw_open(), which looks up this boot's id and the broker's
+ * user): add cw_fd() to any main loop, call cw_dispatch() when it is
  * readable or when cw_timeout_ms() has passed, then cw_next_event() until it
  * says there is none.
  *
@@ -44,7 +45,7 @@ struct cw_options {
 	const char *seat;    /* name of the seat; NULL: "main"                         */
 	const char *socket;  /* path; NULL: /run/careward/SEAT                         */
 	uint32_t broker_uid; /* uid that the broker must have; UINT32_MAX: that of the */
-	                     /* user "careward" as built in, or root                  */
+	                     /* user "careward" in /etc/passwd, or root               */
 	const char *embedded; /* NULL, or a state directory: with no broker, start a   */
 	                      /* private one as a child (development and trials)       */
 	const char *embedded_config; /* directory of its three files                   */

@@ -161,8 +161,22 @@ struct password make_password(uint32_t number, uint8_t byte, uint32_t by) {
 	struct actor actor = actor_of(by);
 
 	ck_assert_int_eq(password_store(device.store, &actor, &now, EVENT_ACCOUNT_RESET, &password),
-	                 0);
+			 0);
 	return password;
+}
+
+bool same_account(const struct account *a, const struct account *b) {
+	bool same = a->number == b->number && a->generation == b->generation &&
+		    a->state == b->state && a->source == b->source &&
+		    a->created_by == b->created_by && a->sponsor == b->sponsor &&
+		    a->valid_from_ms == b->valid_from_ms &&
+		    a->valid_until_ms == b->valid_until_ms && a->created_ms == b->created_ms &&
+		    strcmp(a->name, b->name) == 0 && strcmp(a->person, b->person) == 0 &&
+		    strcmp(a->display, b->display) == 0 && a->n_roles == b->n_roles;
+
+	for (uint32_t i = 0; same && i < a->n_roles; ++i)
+		same = strcmp(a->roles[i], b->roles[i]) == 0;
+	return same;
 }
 
 int run_suite(Suite *suite) {

@@ -50,6 +50,9 @@ uint32_t make_account(const char *name, const char *role);
 struct password make_password(uint32_t number, uint8_t byte, uint32_t by);
 struct verifier fake_verifier(uint8_t byte);
 
+/* All fields alike? */
+bool same_account(const struct account *a, const struct account *b);
+
 int run_suite(Suite *suite);
 
 #endif

@@ -11,8 +11,8 @@
 #include "common/cleanup.h"
 #include "tests/auth/memory.h"
 
-#define MASK 0x5au
-#define WINDOW ((size_t)1024 * 1024)
+#define MASK    0x5au
+#define WINDOW  ((size_t)1024 * 1024)
 #define OVERLAP ((size_t)64)
 
 #if defined(__has_feature)
@@ -42,7 +42,7 @@ void memory_pattern_set(struct memory_pattern *pattern, const uint8_t *p, size_t
 }
 
 static size_t count(const struct memory_pattern *pattern, const uint8_t *p, size_t n,
-                    size_t n_starts) {
+		    size_t n_starts) {
 	size_t found = 0;
 
 	for (size_t i = 0; i < n_starts && i + pattern->n <= n; ++i) {
@@ -57,7 +57,7 @@ static size_t count(const struct memory_pattern *pattern, const uint8_t *p, size
 }
 
 static size_t find_between(int fd, const struct memory_pattern *pattern, uint8_t *window,
-                           uintptr_t from, uintptr_t to) {
+			   uintptr_t from, uintptr_t to) {
 	size_t found = 0;
 
 	for (uintptr_t at = from; at < to; at += WINDOW) {
@@ -77,7 +77,7 @@ size_t memory_find(const struct memory_pattern *pattern) {
 	cleanup_(close_filep) FILE *maps = fopen("/proc/self/maps", "re");
 	/* Shared, so that the kernel does not join it with what is looked at. */
 	uint8_t *window = mmap(NULL, WINDOW + OVERLAP, PROT_READ | PROT_WRITE,
-	                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	char line[512];
 	size_t found = 0;
 

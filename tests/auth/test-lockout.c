@@ -46,14 +46,15 @@ START_TEST(the_wait_follows_the_table) {
 	uint64_t got = lockout_wait_ms(&rules, waits[_i].failures, waits[_i].tries);
 
 	ck_assert_msg(got == waits[_i].expect, "%s: %u failures gave %llu ms", waits[_i].why,
-	              waits[_i].failures, (unsigned long long)got);
+		      waits[_i].failures, (unsigned long long)got);
 }
 END_TEST
 
 START_TEST(the_wait_never_falls_for_any_rules) {
-	static const uint64_t times[] = { 0,       1,         29999,    30000,          300000,
-		                          3600000, 3600001,   86400000, 86400001,       INT64_MAX,
-		                          1u << 31, UINT64_MAX, UINT64_MAX / 2 + 1 };
+	static const uint64_t times[] = {
+		0,        1,        29999,     30000,    300000,     3600000,           3600001,
+		86400000, 86400001, INT64_MAX, 1u << 31, UINT64_MAX, UINT64_MAX / 2 + 1
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(times); ++i) {
 		for (size_t k = 0; k < ARRAY_SIZE(times); ++k) {
@@ -66,8 +67,8 @@ START_TEST(the_wait_never_falls_for_any_rules) {
 					uint64_t wait = lockout_wait_ms(&any, failures, tries);
 
 					if (wait < before || wait > 86400000)
-						ck_abort_msg("%zu %zu %u: %u failures", i, k,
-						             tries, failures);
+						ck_abort_msg("%zu %zu %u: %u failures", i, k, tries,
+							     failures);
 					before = wait;
 				}
 				ck_assert_uint_ge(before, 30000);
@@ -99,9 +100,9 @@ static struct lockout fail_times(unsigned n, const struct moment *now) {
 	return lockout;
 }
 
-#define ck_assert_lockout(state, n, ms)                                                          \
+#define ck_assert_lockout(state, n, ms)                                                            \
 	do {                                                                                       \
-		struct lockout got_ = (state);                                                   \
+		struct lockout got_ = (state);                                                     \
 		ck_assert_uint_eq(got_.failures, (n));                                             \
 		ck_assert_uint_eq(got_.remaining_ms, (ms));                                        \
 	} while (0)
@@ -160,8 +161,16 @@ START_TEST(LK_04_failures_are_counted_not_dated) {
 END_TEST
 
 static const int64_t walls[] = {
-	0,             1,          915148800000,  1767225599999, 2147483648000,
-	4294967296000, 1767229200000, 253402300799000, INT64_MAX, INT64_MIN,
+	0,
+	1,
+	915148800000,
+	1767225599999,
+	2147483648000,
+	4294967296000,
+	1767229200000,
+	253402300799000,
+	INT64_MAX,
+	INT64_MIN,
 };
 
 START_TEST(LK_06_the_wall_clock_is_never_read) {
@@ -378,9 +387,9 @@ START_TEST(LK_13_what_was_counted_before_a_crash_stays_counted) {
 		if (pid == 0) {
 			struct lockout lockout;
 			struct journal_entry entry = { .at = now,
-				                       .event = EVENT_TRY_COUNTED,
-				                       .target = 1,
-				                       .peer_uid = UINT32_MAX };
+						       .event = EVENT_TRY_COUNTED,
+						       .target = 1,
+						       .peer_uid = UINT32_MAX };
 
 			device_open();
 			if (store_begin(device.store) < 0 ||
@@ -492,7 +501,7 @@ static const struct {
 	{ "LK-08 another MAC", "UPDATE lockouts SET mac = zeroblob(32)" },
 	{ "LK-08 no MAC", "UPDATE lockouts SET mac = x''" },
 	{ "LK-08 another's row", "DELETE FROM lockouts WHERE subject = 1; "
-	                         "UPDATE lockouts SET subject = 1" },
+				 "UPDATE lockouts SET subject = 1" },
 };
 
 START_TEST(LK_08_a_damaged_row_waits_longest_once) {
@@ -506,7 +515,7 @@ START_TEST(LK_08_a_damaged_row_waits_longest_once) {
 	device_sql(damages[_i].sql);
 
 	ck_assert_msg(lockout_read(device.store, &rules, &kim, &now, &lockout) == -EBADMSG, "%s",
-	              damages[_i].why);
+		      damages[_i].why);
 	ck_assert_uint_eq(lockout.remaining_ms, 3600000);
 	ck_assert(!lockout.disabled);
 	/* Once: the row is whole again, and the wait ends. */
@@ -561,7 +570,7 @@ START_TEST(a_tick_writes_only_what_runs) {
 	ck_assert_int_eq(lockout_tick(device.store, &now), 0);
 	device_close();
 	ck_assert_int_eq(device_number("SELECT remaining_ms FROM lockouts WHERE subject = 1"),
-	                 290000);
+			 290000);
 	boot_ms = device_number("SELECT boot_ms FROM lockouts WHERE subject = 2");
 	ck_assert_int_eq(boot_ms, 1000000);
 }
@@ -576,19 +585,19 @@ START_TEST(a_tick_goes_on_past_damaged_rows) {
 		(void)count_at(&last, &now);
 	/* Seats and factors that no byte holds: the tick must not turn in circles. */
 	device_sql("UPDATE lockouts SET mac = zeroblob(32) WHERE subject = 1;"
-	           "INSERT INTO lockouts SELECT 2, factor, 300, failures, remaining_ms, boot_id, "
-	           "boot_ms, mac FROM lockouts WHERE subject = 9;"
-	           "INSERT INTO lockouts SELECT 3, 4294967297, 1, failures, remaining_ms, boot_id, "
-	           "boot_ms, mac FROM lockouts WHERE subject = 9;"
-	           "INSERT INTO lockouts SELECT 4, -1, -1, failures, remaining_ms, boot_id, "
-	           "boot_ms, mac FROM lockouts WHERE subject = 9");
+		   "INSERT INTO lockouts SELECT 2, factor, 300, failures, remaining_ms, boot_id, "
+		   "boot_ms, mac FROM lockouts WHERE subject = 9;"
+		   "INSERT INTO lockouts SELECT 3, 4294967297, 1, failures, remaining_ms, boot_id, "
+		   "boot_ms, mac FROM lockouts WHERE subject = 9;"
+		   "INSERT INTO lockouts SELECT 4, -1, -1, failures, remaining_ms, boot_id, "
+		   "boot_ms, mac FROM lockouts WHERE subject = 9");
 	now.boot_ms += 10000;
 	ck_assert_int_eq(lockout_tick(device.store, &now), 0);
 	device_close();
 	ck_assert_int_eq(device_number("SELECT remaining_ms FROM lockouts WHERE subject = 9"),
-	                 290000);
+			 290000);
 	ck_assert_int_eq(device_number("SELECT remaining_ms FROM lockouts WHERE subject = 1"),
-	                 300000);
+			 300000);
 }
 END_TEST
 

@@ -106,7 +106,7 @@ START_TEST(only_the_password_matches) {
 
 	password_job_run(arena, &job);
 	ck_assert_msg(job.error == 0 && job.matched == tries[_i].expect, "%s: error %d, matched %x",
-	              tries[_i].why, job.error, job.matched);
+		      tries[_i].why, job.error, job.matched);
 	ck_assert_uint_eq(job.is_made, 0);
 }
 END_TEST
@@ -118,9 +118,9 @@ START_TEST(the_hash_is_argon2id_of_rfc_9106) {
 	memcpy(job.salt, "0123456789abcdef", 16);
 	job.candidate = secret_of("vector");
 	password_job_run(arena, &job);
-	ck_assert_int_eq(argon2id_hash_raw(2, COST_KIB, 1, "vector", 6, "0123456789abcdef", 16,
-	                                   expect, 32),
-	                 ARGON2_OK);
+	ck_assert_int_eq(
+		argon2id_hash_raw(2, COST_KIB, 1, "vector", 6, "0123456789abcdef", 16, expect, 32),
+		ARGON2_OK);
 	ck_assert_mem_eq(job.made.hash, expect, 32);
 }
 END_TEST
@@ -148,7 +148,7 @@ END_TEST
 START_TEST(PW_02_an_empty_candidate_is_never_hashed) {
 	struct verifier verifier = verifier_of("something", &cost);
 	enum password_job_kind kinds[] = { PASSWORD_JOB_VERIFY, PASSWORD_JOB_CHANGE,
-		                           PASSWORD_JOB_MAKE };
+					   PASSWORD_JOB_MAKE };
 
 	n_fills = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); ++i) {
@@ -244,7 +244,7 @@ START_TEST(a_change_refuses_every_old_one) {
 		ck_assert_int_eq(job.error, 0);
 		ck_assert_msg((job.matched == PASSWORD_YES) == (i < ARRAY_SIZE(old)), "old %zu", i);
 		ck_assert_msg((job.is_made == PASSWORD_YES) == (i == ARRAY_SIZE(old)), "old %zu",
-		              i);
+			      i);
 	}
 }
 END_TEST
@@ -298,7 +298,7 @@ static const struct {
 START_TEST(PW_26_a_failing_backend_matches_nobody) {
 	struct verifier verifier = verifier_of("Correct-Horse-7", &cost);
 	enum password_job_kind kinds[] = { PASSWORD_JOB_VERIFY, PASSWORD_JOB_CHANGE,
-		                           PASSWORD_JOB_MAKE };
+					   PASSWORD_JOB_MAKE };
 
 	/* A verifier of zeroes is what a hash that was never written looks like. */
 	memset(verifier.hash, 0, sizeof(verifier.hash));
@@ -314,7 +314,7 @@ START_TEST(PW_26_a_failing_backend_matches_nobody) {
 		fail_with = backend[_i].error;
 		password_job_run(arena, &job);
 		ck_assert_msg(job.error == backend[_i].expect, "%s: error %d", backend[_i].why,
-		              job.error);
+			      job.error);
 		ck_assert_uint_eq(job.matched | job.is_made, 0);
 		ck_assert_msg(arena_is_clean(), "%s: the arena is not", backend[_i].why);
 	}
@@ -341,7 +341,9 @@ START_TEST(PW_26_a_failure_in_the_middle_of_a_change_makes_nothing) {
 END_TEST
 
 START_TEST(an_unknown_kind_is_an_error) {
-	struct password_job job = { .cost = cost, .matched = PASSWORD_YES, .is_made = PASSWORD_YES };
+	struct password_job job = { .cost = cost,
+				    .matched = PASSWORD_YES,
+				    .is_made = PASSWORD_YES };
 
 	for (unsigned kind = 0; kind < 300; kind += kind == 0 ? 4 : 1) {
 		job.kind = (enum password_job_kind)kind;
@@ -402,8 +404,7 @@ START_TEST(PW_19_fifty_at_once_share_one_budget) {
 	for (size_t i = 0; i < ARRAY_SIZE(racers); ++i) {
 		/* Hashed right, or told that the arena is taken: nothing in between. */
 		if (racers[i].job.error == 0) {
-			struct password_job check =
-			        verify_job("many-at-once", &racers[i].job.made);
+			struct password_job check = verify_job("many-at-once", &racers[i].job.made);
 
 			password_job_run(arena, &check);
 			ck_assert_uint_eq(check.matched, PASSWORD_YES);
@@ -451,14 +452,14 @@ END_TEST
 
 /* The secret exists only xored, so that the scan cannot find the scan. */
 static void secret_unmask(struct secret *secret) {
-	static const uint8_t masked[] = { 'P' ^ 0x55, 'W' ^ 0x55, '2' ^ 0x55, '0' ^ 0x55, ':' ^ 0x55,
-		                          'f' ^ 0x55, 'i' ^ 0x55, 'n' ^ 0x55, 'd' ^ 0x55, 'M' ^ 0x55,
-		                          'e' ^ 0x55, 'N' ^ 0x55, 'o' ^ 0x55, 'w' ^ 0x55, '!' ^ 0x55,
-		                          'q' ^ 0x55 };
+	static const uint8_t masked[] = { 'P' ^ 0x55, 'W' ^ 0x55, '2' ^ 0x55, '0' ^ 0x55,
+					  ':' ^ 0x55, 'f' ^ 0x55, 'i' ^ 0x55, 'n' ^ 0x55,
+					  'd' ^ 0x55, 'M' ^ 0x55, 'e' ^ 0x55, 'N' ^ 0x55,
+					  'o' ^ 0x55, 'w' ^ 0x55, '!' ^ 0x55, 'q' ^ 0x55 };
 
 	secret->n = sizeof(masked);
 	for (size_t i = 0; i < sizeof(masked); ++i)
-		secret->bytes[i] = masked[i] ^ (volatile uint8_t){ 0x55 };
+		secret->bytes[i] = masked[i] ^ (volatile uint8_t) { 0x55 };
 }
 
 static const struct {
@@ -531,7 +532,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, the_arena_is_left_clean_and_out_of_core_dumps);
 	if (memory_can_be_searched())
 		tcase_add_loop_test(t, PW_20_nothing_is_left_in_memory, 0,
-		                    (int)ARRAY_SIZE(remains));
+				    (int)ARRAY_SIZE(remains));
 	suite_add_tcase(s, t);
 	return s;
 }

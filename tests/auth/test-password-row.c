@@ -96,8 +96,8 @@ START_TEST(a_password_is_loaded_as_it_was_stored) {
 	ck_assert_uint_eq(back.number, 77);
 	password.account = 1;
 	password.disabled = true;
-	ck_assert_int_eq(password_store(device.store, &nobody, &now, EVENT_ACCOUNT_RESET, &password),
-	                 0);
+	ck_assert_int_eq(
+		password_store(device.store, &nobody, &now, EVENT_ACCOUNT_RESET, &password), 0);
 	ck_assert_uint_eq(password.number, 1);
 	ck_assert_uint_eq(password.generation, 1);
 	device_close();
@@ -121,11 +121,11 @@ START_TEST(PW_16_a_reset_and_a_change_do_not_lose_one_another) {
 	yours = mine;
 	yours.current = fake_verifier(2);
 	ck_assert_int_eq(password_store(device.store, &nobody, &now, EVENT_ACCOUNT_RESET, &yours),
-	                 0);
+			 0);
 	ck_assert_uint_eq(yours.generation, 2);
 	mine.current = fake_verifier(3);
 	ck_assert_int_eq(password_store(device.store, &nobody, &now, EVENT_PASSWORD_CHANGED, &mine),
-	                 -ESTALE);
+			 -ESTALE);
 	ck_assert_uint_eq(mine.generation, 1);
 	ck_assert_int_eq(password_load(device.store, 1, &mine), 0);
 	ck_assert_mem_eq(&mine.current, &yours.current, sizeof(mine.current));
@@ -138,9 +138,10 @@ START_TEST(PW_16_two_first_passwords_are_one_too_many) {
 	struct password second = { .account = 1, .current = fake_verifier(2) };
 
 	(void)make_account("kim", "nurse");
-	ck_assert_int_eq(password_store(device.store, &nobody, &now, EVENT_ACCOUNT_RESET, &first), 0);
+	ck_assert_int_eq(password_store(device.store, &nobody, &now, EVENT_ACCOUNT_RESET, &first),
+			 0);
 	ck_assert_int_eq(password_store(device.store, &nobody, &now, EVENT_ACCOUNT_RESET, &second),
-	                 -ESTALE);
+			 -ESTALE);
 	ck_assert_uint_eq(second.number, 0);
 	device_close();
 	ck_assert_int_eq(device_number("SELECT count(*) FROM authenticators"), 1);
@@ -186,7 +187,7 @@ START_TEST(another_accounts_row_is_not_written_over) {
 	(void)make_password(2, 2, 0);
 	kim.account = 2; /* row 1, generation 1, but of kim */
 	ck_assert_int_eq(password_store(device.store, &nobody, &now, EVENT_ACCOUNT_RESET, &kim),
-	                 -ESTALE);
+			 -ESTALE);
 }
 END_TEST
 
@@ -195,9 +196,10 @@ START_TEST(a_second_password_row_is_damage) {
 
 	(void)make_account("kim", "nurse");
 	(void)make_password(1, 1, 0);
-	device_sql("INSERT INTO authenticators (account, factor, state, generation, lookup, sealed, "
-	           "mac) SELECT account, factor, state, generation, lookup, sealed, mac "
-	           "FROM authenticators");
+	device_sql(
+		"INSERT INTO authenticators (account, factor, state, generation, lookup, sealed, "
+		"mac) SELECT account, factor, state, generation, lookup, sealed, mac "
+		"FROM authenticators");
 	ck_assert_int_eq(password_load(device.store, 1, &password), -EBADMSG);
 }
 END_TEST
@@ -274,13 +276,13 @@ START_TEST(PW_18_a_rehash_is_stored_once_and_takes_nothing_away) {
 	(void)make_account("kim", "nurse");
 	first = second = make_password(1, 1, 1);
 	first.current = fake_verifier(2);
-	ck_assert_int_eq(password_store(device.store, &nobody, &now, EVENT_VERIFIER_REHASHED, &first),
-	                 0);
+	ck_assert_int_eq(
+		password_store(device.store, &nobody, &now, EVENT_VERIFIER_REHASHED, &first), 0);
 	/* A second sign-in that read the old row at the same time. */
 	second.current = fake_verifier(3);
-	ck_assert_int_eq(password_store(device.store, &nobody, &now, EVENT_VERIFIER_REHASHED,
-	                                &second),
-	                 -ESTALE);
+	ck_assert_int_eq(
+		password_store(device.store, &nobody, &now, EVENT_VERIFIER_REHASHED, &second),
+		-ESTALE);
 	ck_assert_int_eq(password_load(device.store, 1, &second), 0);
 	ck_assert_uint_eq(second.current.salt[0], 2);
 }
@@ -299,23 +301,60 @@ static const struct {
 	{ "no greatest age, no expiry", { .set_ms = 0 }, 0, 1000000 * HOUR, CLOCK_TRUSTED, false },
 	{ "within the greatest age", { .set_ms = 0 }, 3600, HOUR, CLOCK_TRUSTED, false },
 	{ "past the greatest age", { .set_ms = 0 }, 3600, HOUR + 1, CLOCK_TRUSTED, true },
-	{ "TM-04 an untrusted clock ages nothing", { .set_ms = 0 }, 3600, 9 * HOUR, CLOCK_UNKNOWN,
+	{ "TM-04 an untrusted clock ages nothing",
+	  { .set_ms = 0 },
+	  3600,
+	  9 * HOUR,
+	  CLOCK_UNKNOWN,
 	  false },
-	{ "TM-01 nor a suspicious one", { .set_ms = 0 }, 3600, 9000 * HOUR, CLOCK_SUSPICIOUS, false },
-	{ "TM-04 a clock before the day it was set", { .set_ms = HOUR }, 3600, 0, CLOCK_TRUSTED,
+	{ "TM-01 nor a suspicious one",
+	  { .set_ms = 0 },
+	  3600,
+	  9000 * HOUR,
+	  CLOCK_SUSPICIOUS,
 	  false },
-	{ "an age that cannot be counted is never reached", { .set_ms = 0 }, UINT64_MAX, HOUR,
-	  CLOCK_TRUSTED, false },
-	{ "one-time, before its date", { .one_time = true, .expires_ms = HOUR }, 0, HOUR - 1,
-	  CLOCK_TRUSTED, false },
-	{ "one-time, at its date", { .one_time = true, .expires_ms = HOUR }, 0, HOUR, CLOCK_TRUSTED,
+	{ "TM-04 a clock before the day it was set",
+	  { .set_ms = HOUR },
+	  3600,
+	  0,
+	  CLOCK_TRUSTED,
+	  false },
+	{ "an age that cannot be counted is never reached",
+	  { .set_ms = 0 },
+	  UINT64_MAX,
+	  HOUR,
+	  CLOCK_TRUSTED,
+	  false },
+	{ "one-time, before its date",
+	  { .one_time = true, .expires_ms = HOUR },
+	  0,
+	  HOUR - 1,
+	  CLOCK_TRUSTED,
+	  false },
+	{ "one-time, at its date",
+	  { .one_time = true, .expires_ms = HOUR },
+	  0,
+	  HOUR,
+	  CLOCK_TRUSTED,
 	  true },
 	{ "one-time, past its date on an untrusted clock",
-	  { .one_time = true, .expires_ms = HOUR }, 0, 9 * HOUR, CLOCK_SUSPICIOUS, false },
-	{ "one-time, used up", { .one_time = true, .used = true, .expires_ms = HOUR }, 0, 0,
-	  CLOCK_TRUSTED, true },
+	  { .one_time = true, .expires_ms = HOUR },
+	  0,
+	  9 * HOUR,
+	  CLOCK_SUSPICIOUS,
+	  false },
+	{ "one-time, used up",
+	  { .one_time = true, .used = true, .expires_ms = HOUR },
+	  0,
+	  0,
+	  CLOCK_TRUSTED,
+	  true },
 	{ "one-time, used up, whatever the clock says",
-	  { .one_time = true, .used = true, .expires_ms = HOUR }, 0, 0, CLOCK_UNKNOWN, true },
+	  { .one_time = true, .used = true, .expires_ms = HOUR },
+	  0,
+	  0,
+	  CLOCK_UNKNOWN,
+	  true },
 };
 
 START_TEST(TM_01_a_password_expires_by_a_trusted_clock_only) {
@@ -329,7 +368,7 @@ START_TEST(TM_01_a_password_expires_by_a_trusted_clock_only) {
 	if (password.expires_ms != 0)
 		password.expires_ms = start.wall_ms + password.expires_ms * 1000;
 	ck_assert_msg(password_is_expired(&password, &at, &now) == ages[_i].expect, "%s",
-	              ages[_i].why);
+		      ages[_i].why);
 	if (password.one_time)
 		ck_assert(password_is_expired(&password, NULL, &now) == ages[_i].expect);
 }
@@ -360,7 +399,7 @@ START_TEST(PW_25_the_least_age_never_blocks_a_forced_change) {
 
 	now.trust = youth[_i].trust;
 	ck_assert_msg(password_is_too_young(&password, &at, &now) == youth[_i].expect, "%s",
-	              youth[_i].why);
+		      youth[_i].why);
 }
 END_TEST
 
@@ -373,9 +412,8 @@ START_TEST(PW_25_a_change_is_stored_with_a_clock_in_1970) {
 	password = make_password(1, 1, 2);
 	password.set_ms = now.wall_ms;
 	password.current = fake_verifier(2);
-	ck_assert_int_eq(password_store(device.store, &nobody, &now, EVENT_PASSWORD_CHANGED,
-	                                &password),
-	                 0);
+	ck_assert_int_eq(
+		password_store(device.store, &nobody, &now, EVENT_PASSWORD_CHANGED, &password), 0);
 	ck_assert_int_eq(account_by_name(device.store, "kim", &account), 0);
 	device_close();
 	ck_assert_int_eq(device_number("SELECT event FROM journal ORDER BY seq DESC LIMIT 1"), 108);
@@ -392,9 +430,9 @@ static Suite *suite(void) {
 	tcase_add_test(plain, PW_14_the_history_follows_the_rule_of_today);
 	tcase_add_test(plain, a_first_password_has_nothing_before_it);
 	tcase_add_loop_test(plain, TM_01_a_password_expires_by_a_trusted_clock_only, 0,
-	                    (int)ARRAY_SIZE(ages));
+			    (int)ARRAY_SIZE(ages));
 	tcase_add_loop_test(plain, PW_25_the_least_age_never_blocks_a_forced_change, 0,
-	                    (int)ARRAY_SIZE(youth));
+			    (int)ARRAY_SIZE(youth));
 	suite_add_tcase(s, plain);
 
 	tcase_set_timeout(t, 60);
@@ -403,7 +441,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, PW_16_a_reset_and_a_change_do_not_lose_one_another);
 	tcase_add_test(t, PW_16_two_first_passwords_are_one_too_many);
 	tcase_add_loop_test(t, only_an_entry_that_carries_the_digest_goes_with_a_password, 0,
-	                    (int)ARRAY_SIZE(stores));
+			    (int)ARRAY_SIZE(stores));
 	tcase_add_test(t, another_accounts_row_is_not_written_over);
 	tcase_add_test(t, a_second_password_row_is_damage);
 	tcase_add_test(t, PW_18_a_rehash_is_stored_once_and_takes_nothing_away);

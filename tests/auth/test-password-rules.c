@@ -91,7 +91,9 @@ static const struct {
 	  PASSWORD_LIKE_NAME },
 	{ "PW-21 the name in capitals", &defaults, &kim, NULL, "xxOKAFOR-93-pqv", false,
 	  PASSWORD_LIKE_NAME },
-	{ "PW-21 the name with accents", &defaults, &kim, NULL, "w\xc3\xa9" "b\xc3\xa9r!x92pqvz",
+	{ "PW-21 the name with accents", &defaults, &kim, NULL,
+	  "w\xc3\xa9"
+	  "b\xc3\xa9r!x92pqvz",
 	  false, PASSWORD_LIKE_NAME },
 	{ "PW-21 the person's number", &defaults, &kim, NULL, "zq-20417-vwkxjy", false,
 	  PASSWORD_LIKE_NAME },
@@ -105,8 +107,8 @@ static const struct {
 	  PASSWORD_LIKE_OLD },
 	{ "PW-21 itself in another case", &defaults, &kim, "tR4!zuq9Wm#e", "Tr4!ZUQ9wM#E", false,
 	  PASSWORD_LIKE_OLD },
-	{ "PW-21 itself with a number after it", &defaults, &kim, "tR4!zuq9Wm#e",
-	  "tR4!zuq9Wm#e2", false, PASSWORD_LIKE_OLD },
+	{ "PW-21 itself with a number after it", &defaults, &kim, "tR4!zuq9Wm#e", "tR4!zuq9Wm#e2",
+	  false, PASSWORD_LIKE_OLD },
 	{ "PW-21 a part of itself", &defaults, &kim, "tR4!zuq9Wm#e-and-more", "tR4!zuq9Wm#e", false,
 	  PASSWORD_LIKE_OLD },
 	{ "two characters changed", &defaults, &kim, "tR4!zuq9Wm#e", "tR4!zvq9Wk#e", false,
@@ -120,23 +122,23 @@ static const struct {
 };
 
 static enum password_fault check_text(const struct password_rules *rules,
-                                      const struct account *account, const char *old,
-                                      const char *new, bool privileged) {
+				      const struct account *account, const char *old,
+				      const char *new, bool privileged) {
 	struct secret prepared = { 0 };
 	struct secret old_prepared = { 0 };
 
 	ck_assert(secret_set(&prepared, new, strlen(new)));
 	ck_assert(secret_set(&old_prepared, old ? old : "", old ? strlen(old) : 0));
 	return password_check(rules, &prepared, old ? &old_prepared : NULL, account, words,
-	                      ARRAY_SIZE(words), privileged);
+			      ARRAY_SIZE(words), privileged);
 }
 
 START_TEST(the_rules_hold) {
 	enum password_fault fault = check_text(cases[_i].rules, cases[_i].account, cases[_i].old,
-	                                       cases[_i].new, cases[_i].privileged);
+					       cases[_i].new, cases[_i].privileged);
 
 	ck_assert_msg(fault == cases[_i].expect, "%s: gave %d, want %d", cases[_i].why, (int)fault,
-	              (int)cases[_i].expect);
+		      (int)cases[_i].expect);
 }
 END_TEST
 
@@ -144,15 +146,15 @@ START_TEST(the_longest_password_is_checked_whole) {
 	struct secret prepared = { .n = LIMIT_PASSWORD };
 
 	for (size_t i = 0; i < prepared.n; ++i)
-		prepared.bytes[i] = (uint8_t)"qzVw4!kxJy7#plMh"[(i * 7 + i / 16) % 16];
+		prepared.bytes[i] = (uint8_t) "qzVw4!kxJy7#plMh"[(i * 7 + i / 16) % 16];
 	ck_assert_int_eq(password_check(&defaults, &prepared, NULL, &kim, NULL, 0, true),
-	                 PASSWORD_GOOD);
+			 PASSWORD_GOOD);
 	memcpy(prepared.bytes + LIMIT_PASSWORD - 9, "kim.weber", 9);
 	ck_assert_int_eq(password_check(&defaults, &prepared, NULL, &kim, NULL, 0, true),
-	                 PASSWORD_LIKE_NAME);
+			 PASSWORD_LIKE_NAME);
 	prepared.n = LIMIT_PASSWORD + 1;
 	ck_assert_int_eq(password_check(&defaults, &prepared, NULL, &kim, NULL, 0, true),
-	                 PASSWORD_TOO_LONG);
+			 PASSWORD_TOO_LONG);
 }
 END_TEST
 
@@ -186,7 +188,8 @@ START_TEST(without_its_dictionary_nothing_is_taken) {
 		{ "a good one cannot be checked", &defaults, "lantern velvet orbit mosaic",
 		  PASSWORD_UNCHECKED },
 		{ "a bad one neither", &defaults, "international1", PASSWORD_UNCHECKED },
-		{ "what needs no dictionary is still said", &defaults, "short", PASSWORD_TOO_SHORT },
+		{ "what needs no dictionary is still said", &defaults, "short",
+		  PASSWORD_TOO_SHORT },
 		{ "a site without the rule does not need it", &lax, "lantern velvet orbit",
 		  PASSWORD_GOOD },
 	};
@@ -202,14 +205,14 @@ END_TEST
 static void unmask(const uint8_t *masked, size_t n, struct secret *ret_secret) {
 	ret_secret->n = n;
 	for (size_t i = 0; i < n; ++i)
-		ret_secret->bytes[i] = masked[i] ^ (volatile uint8_t){ 0x55 };
+		ret_secret->bytes[i] = masked[i] ^ (volatile uint8_t) { 0x55 };
 }
 
 /* "zQ8!fjtMw4pXv#" and forms that the dictionary's rules make of it, xored. */
 static const uint8_t masked_new[] = { 0x2f, 0x04, 0x6d, 0x74, 0x33, 0x3f, 0x21,
-	                              0x18, 0x22, 0x61, 0x25, 0x0d, 0x23, 0x76 };
+				      0x18, 0x22, 0x61, 0x25, 0x0d, 0x23, 0x76 };
 static const uint8_t masked_old[] = { 0x3c, 0x0e, 0x67, 0x74, 0x3d, 0x27, 0x31,
-	                              0x1c, 0x2a, 0x63, 0x20, 0x1f, 0x3e, 0x70 };
+				      0x1c, 0x2a, 0x63, 0x20, 0x1f, 0x3e, 0x70 };
 
 static uint8_t lower(uint8_t c) {
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
@@ -251,9 +254,9 @@ START_TEST(PW_20_the_check_leaves_no_copy) {
 	unmask(masked_old, sizeof(masked_old), &old);
 	ck_assert_uint_ge(memory_find(&patterns[0]), 1);
 
-	ck_assert_int_eq(password_check(&defaults, &prepared, &old, &kim, words,
-	                                ARRAY_SIZE(words), false),
-	                 PASSWORD_GOOD);
+	ck_assert_int_eq(
+		password_check(&defaults, &prepared, &old, &kim, words, ARRAY_SIZE(words), false),
+		PASSWORD_GOOD);
 	secret_wipe(&prepared);
 	secret_wipe(&old);
 	for (size_t i = 0; i < n; ++i) {

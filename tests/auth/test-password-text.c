@@ -42,20 +42,34 @@ static const struct {
 	{ "PW-11 a noncharacter", BYTES("a\xef\xbf\xbf"), -EINVAL, "", 0 },
 	{ "PW-11 private use", BYTES("a\xee\x80\x80"), -EINVAL, "", 0 },
 	{ "PW-11 an invisible soft hyphen", BYTES("a\xc2\xad"), -EINVAL, "", 0 },
-	{ "PW-11 a byte order mark", BYTES("\xef\xbb\xbf" "abc"), -EINVAL, "", 0 },
+	{ "PW-11 a byte order mark",
+	  BYTES("\xef\xbb\xbf"
+		"abc"),
+	  -EINVAL, "", 0 },
 	{ "PW-11 an emoji is a symbol", BYTES("\xf0\x9f\x8d\x8b"), 0, BYTES("\xf0\x9f\x8d\x8b") },
-	{ "PW-11 joiners belong to spelling", BYTES("a\xe2\x80\x8c" "b"), 0,
-	  BYTES("a\xe2\x80\x8c" "b") },
+	{ "PW-11 joiners belong to spelling",
+	  BYTES("a\xe2\x80\x8c"
+		"b"),
+	  0,
+	  BYTES("a\xe2\x80\x8c"
+		"b") },
 	{ "PW-12 composed stays", BYTES("caf\xc3\xa9"), 0, BYTES("caf\xc3\xa9") },
 	{ "PW-12 decomposed is composed", BYTES("cafe\xcc\x81"), 0, BYTES("caf\xc3\xa9") },
-	{ "PW-12 marks in another order", BYTES("q\xcc\x87\xcc\xa3"), 0, BYTES("q\xcc\xa3\xcc\x87") },
+	{ "PW-12 marks in another order", BYTES("q\xcc\x87\xcc\xa3"), 0,
+	  BYTES("q\xcc\xa3\xcc\x87") },
 	{ "PW-12 the Angstrom sign is the letter", BYTES("\xe2\x84\xab"), 0, BYTES("\xc3\x85") },
 	{ "PW-12 Korean letters become syllables", BYTES("\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab"), 0,
 	  BYTES("\xed\x95\x9c") },
 	{ "PW-12 compatibility forms stay different", BYTES("\xef\xac\x81"), 0,
 	  BYTES("\xef\xac\x81") },
-	{ "a no-break space becomes a space", BYTES("a\xc2\xa0" "b"), 0, BYTES("a b") },
-	{ "an ideographic space becomes a space", BYTES("a\xe3\x80\x80" "b"), 0, BYTES("a b") },
+	{ "a no-break space becomes a space",
+	  BYTES("a\xc2\xa0"
+		"b"),
+	  0, BYTES("a b") },
+	{ "an ideographic space becomes a space",
+	  BYTES("a\xe3\x80\x80"
+		"b"),
+	  0, BYTES("a b") },
 };
 
 START_TEST(a_password_has_one_form) {
@@ -66,14 +80,14 @@ START_TEST(a_password_has_one_form) {
 	ck_assert(secret_set(&typed, forms[_i].typed, forms[_i].n_typed));
 	r = password_prepare(&typed, &prepared);
 	ck_assert_msg(r == forms[_i].expect, "%s: gave %d, want %d", forms[_i].why, r,
-	              forms[_i].expect);
+		      forms[_i].expect);
 	if (r < 0) {
 		ck_assert_msg(prepared.n == 77, "%s: output written on failure", forms[_i].why);
 		return;
 	}
 	ck_assert_msg(prepared.n == forms[_i].n_prepared &&
-	                      memcmp(prepared.bytes, forms[_i].prepared, prepared.n) == 0,
-	              "%s: %zu bytes, not as expected", forms[_i].why, prepared.n);
+			      memcmp(prepared.bytes, forms[_i].prepared, prepared.n) == 0,
+		      "%s: %zu bytes, not as expected", forms[_i].why, prepared.n);
 }
 END_TEST
 
@@ -101,7 +115,7 @@ START_TEST(lengths_are_exact) {
 	typed.n = n * lengths[_i].n_letters;
 	r = password_prepare(&typed, &prepared);
 	ck_assert_msg(r == lengths[_i].expect, "%s: gave %d, want %d", lengths[_i].why, r,
-	              lengths[_i].expect);
+		      lengths[_i].expect);
 	if (r == 0)
 		ck_assert_uint_eq(prepared.n, typed.n); /* PW-08: nothing is cut off */
 }
@@ -120,7 +134,7 @@ END_TEST
 
 START_TEST(preparing_twice_changes_nothing) {
 	static const char *const samples[] = { "cafe\xcc\x81 \xe3\x80\x80", "q\xcc\x87\xcc\xa3",
-		                               "\xe1\x84\x92\xe1\x85\xa1", "plain" };
+					       "\xe1\x84\x92\xe1\x85\xa1", "plain" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(samples); ++i) {
 		struct secret typed = { 0 };
@@ -131,7 +145,7 @@ START_TEST(preparing_twice_changes_nothing) {
 		ck_assert_int_eq(password_prepare(&typed, &once), 0);
 		ck_assert_int_eq(password_prepare(&once, &twice), 0);
 		ck_assert_msg(once.n == twice.n && memcmp(once.bytes, twice.bytes, once.n) == 0,
-		              "sample %zu is not stable", i);
+			      "sample %zu is not stable", i);
 	}
 }
 END_TEST
@@ -148,7 +162,7 @@ START_TEST(a_one_time_secret_is_four_groups_of_five) {
 			ck_assert_int_eq(secret.bytes[i], '-');
 		else
 			ck_assert_msg(strchr("23456789ABCDEFGHJKMNPQRSTUVWXYZ", secret.bytes[i]),
-			              "letter %zu is '%c'", i, secret.bytes[i]);
+				      "letter %zu is '%c'", i, secret.bytes[i]);
 	}
 	for (size_t i = 0; i < sizeof(random); ++i)
 		ck_assert_msg(random[i] == 0, "byte %zu of the random number is left", i);
@@ -176,7 +190,7 @@ START_TEST(one_time_secrets_use_all_letters_alike) {
 	/* 62000 letters, 2000 each; five standard deviations are 220. */
 	for (const char *p = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"; *p; ++p)
 		ck_assert_msg(counts[(uint8_t)*p] > 1780 && counts[(uint8_t)*p] < 2220,
-		              "letter %c came %u times", *p, counts[(uint8_t)*p]);
+			      "letter %c came %u times", *p, counts[(uint8_t)*p]);
 }
 END_TEST
 

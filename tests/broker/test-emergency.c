@@ -126,8 +126,8 @@ START_TEST(an_emergency_suspends_the_session_and_lends_nothing) {
 	uint64_t session = 0, verdict = 0;
 
 	begin();
+	caller_sign_in(&service, "anna");
 	world_add(&service, &ui, "bert", "biomed");
-	/* world_add() signed the service seat's person in before; bert is at main. */
 	session = state_of(&ui).session;
 	ck_assert_uint_ne(session, 0);
 	record(&ui, RECORD_START, 1, 1000);
@@ -206,10 +206,13 @@ START_TEST(a_client_that_dies_leaves_its_ring_to_the_engine) {
 	record_make(&ui, &r, RECORD_START, id, 1, 60000);
 	ck_assert(ring_write(ui.ring, &r)); /* written, never sent */
 	caller_close(&ui);
-	for (int i = 0; i < 50 && history_count(&service, "emergency-started") == 0; ++i)
+	for (int i = 0; i < 50 && history_count(&service, "emergency-late-request") == 0; ++i)
 		usleep(100000);
-	ck_assert_uint_eq(history_count(&service, "emergency-started"), 1);
+	/* Nobody is there any more whom it could be granted to. */
+	ck_assert_uint_eq(history_count(&service, "emergency-late-request"), 1);
+	ck_assert_uint_eq(history_count(&service, "emergency-started"), 0);
 	caller_open(&ui, &world, "main");
+	ck_assert_uint_eq(state_of(&ui).emergency, 0);
 	end();
 }
 END_TEST

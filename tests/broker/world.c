@@ -348,7 +348,11 @@ static void hello(struct caller *c) {
 }
 
 void caller_open(struct caller *c, const struct world *w, const char *seat) {
-	ck_assert_int_eq(caller_connect(c, w, seat, UI_UID), 0);
+	caller_open_as(c, w, seat, UI_UID);
+}
+
+void caller_open_as(struct caller *c, const struct world *w, const char *seat, uint32_t uid) {
+	ck_assert_int_eq(caller_connect(c, w, seat, uid), 0);
 	hello(c);
 	if (c->n_fds == 2)
 		ck_assert_int_eq(page_map_policy(c->fds[0], &c->policy), 0);
@@ -487,7 +491,8 @@ void caller_record(struct caller *c, struct ring_record *r) {
 	ck_assert(ring_write(c->ring, r));
 	packet[0] = PROTOCOL_RAW_RECORD;
 	memcpy(packet + 1, r, sizeof(*r));
-	ck_assert_int_eq(send(c->fd, packet, sizeof(packet), MSG_NOSIGNAL), (ssize_t)sizeof(packet));
+	ck_assert_int_eq(send(c->fd, packet, sizeof(packet), MSG_NOSIGNAL),
+			 (ssize_t)sizeof(packet));
 }
 
 uint64_t history_count(struct caller *c, const char *event) {

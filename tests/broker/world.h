@@ -60,6 +60,7 @@ struct caller {
 int caller_connect(struct caller *c, const struct world *w, const char *seat, uint32_t uid);
 /* Connects and says hello; the pages are mapped. Fails the test. */
 void caller_open(struct caller *c, const struct world *w, const char *seat);
+void caller_open_as(struct caller *c, const struct world *w, const char *seat, uint32_t uid);
 void caller_close(struct caller *c);
 
 /* A request: caller_begin(), frame_*(), caller_send(). */

@@ -54,7 +54,8 @@ static const struct {
 	{ "a break where a value should be", BYTES(HEAD "\xa1\x61k\xff"), -EBADMSG },
 	{ "two keys", BYTES(HEAD "\xa2\x61k\x01\x61l\x02"), 0 },
 	{ "a key twice", BYTES(HEAD "\xa2\x61k\x01\x61k\x02"), -EBADMSG },
-	{ "a key twice, spelt with another head", BYTES(HEAD "\xa2\x61k\x01\x78\x01k\x02"), -EBADMSG },
+	{ "a key twice, spelt with another head",
+	  BYTES(HEAD "\xa2\x61k\x01\x78\x01k\x02"), -EBADMSG },
 	{ "a key twice, further apart", BYTES(HEAD "\xa3\x61k\x01\x61l\x01\x61k\x02"), -EBADMSG },
 	{ "a key twice in an inner map", BYTES(HEAD "\xa1\x61m\xa2\x61k\x01\x61k\x02"), -EBADMSG },
 	{ "the same key in two maps", BYTES(HEAD "\xa1\x61k\xa1\x61k\x01"), 0 },
@@ -232,7 +233,8 @@ START_TEST(a_frame_cut_at_any_byte_is_refused) {
 
 		ck_assert_ptr_nonnull(copy);
 		memcpy(copy, packet, cut);
-		ck_assert_msg(frame_parse(copy, cut, &frame) == -EBADMSG, "cut at %zu of %zu", cut, n);
+		ck_assert_msg(frame_parse(copy, cut, &frame) == -EBADMSG, "cut at %zu of %zu", cut,
+		              n);
 	}
 }
 END_TEST
@@ -404,7 +406,8 @@ int main(void) {
 	tcase_add_test(t, a_frame_cut_at_any_byte_is_refused);
 	tcase_add_test(t, a_buffer_too_small_by_any_number_of_bytes_is_told);
 	tcase_add_test(t, one_changed_bit_never_leads_out_of_the_packet);
-	tcase_add_loop_test(t, a_writer_that_is_misused_gives_no_frame, 0, (int)ARRAY_SIZE(misuses));
+	tcase_add_loop_test(t, a_writer_that_is_misused_gives_no_frame, 0,
+	                    (int)ARRAY_SIZE(misuses));
 	tcase_add_test(t, a_stranger_among_the_keys_is_named);
 	tcase_add_test(t, the_limit_of_a_frame_is_exact);
 	srunner_set_tap(sr, "-");

@@ -35,11 +35,11 @@ static void table_make(void) {
 	table.actions[0].kind = CW_KIND_ALWAYS;
 	table.actions[1].kind = CW_KIND_CARE;
 	table.actions[1].roles = 1;
-	strcpy(table.action_names[0], "therapy.stop");
-	strcpy(table.action_names[1], "therapy.start");
-	strcpy(table.role_names[0], "nurse");
-	strcpy(table.context_names[0], "routine");
-	strcpy(table.seat_names[0], "main");
+	memcpy(table.action_names[0], "therapy.stop", sizeof("therapy.stop"));
+	memcpy(table.action_names[1], "therapy.start", sizeof("therapy.start"));
+	memcpy(table.role_names[0], "nurse", sizeof("nurse"));
+	memcpy(table.context_names[0], "routine", sizeof("routine"));
+	memcpy(table.seat_names[0], "main", sizeof("main"));
 	table.contexts[0].idle_lock_ms = 300000;
 	table.contexts[0].care = CW_ASSURANCE_CODE;
 	table.contexts[0].guarded = CW_ASSURANCE_PASSWORD;
@@ -342,7 +342,8 @@ START_TEST(nobody_who_holds_a_descriptor_can_write) {
 		ck_assert_msg(attack(i, state_fd, 65534) == 0, "state page: %s", attacks[i].why);
 		ck_assert_msg(attack(i, policy_fd, 65534) == 0, "policy page: %s", attacks[i].why);
 	} else {
-		(void)fprintf(stderr, "# SKIPPED as another uid, which needs root: %s\n", attacks[i].why);
+		(void)fprintf(stderr, "# SKIPPED as another uid, which needs root: %s\n",
+		              attacks[i].why);
 	}
 	publish(2);
 	ck_assert_uint_eq(page->index, 2);
@@ -511,7 +512,8 @@ int main(void) {
 	tcase_add_test(t, a_damaged_page_is_refused);
 	tcase_add_test(t, no_reader_ever_sees_a_torn_state);
 	tcase_add_test(t, another_process_reads_and_its_writes_kill_it);
-	tcase_add_loop_test(t, nobody_who_holds_a_descriptor_can_write, 0, (int)ARRAY_SIZE(attacks));
+	tcase_add_loop_test(t, nobody_who_holds_a_descriptor_can_write, 0,
+	                    (int)ARRAY_SIZE(attacks));
 	tcase_add_test(t, another_uid_cannot_even_open_it_again);
 	tcase_add_test(t, descriptors_are_read_only);
 	tcase_add_test(t, a_page_made_with_low_descriptors_closed_is_not_among_them);

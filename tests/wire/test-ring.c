@@ -29,7 +29,7 @@ static struct ring_record use(uint64_t serial) {
 
 	record.reason = CW_REASON_EMERGENCY;
 	memset(record.emergency, 7, sizeof(record.emergency));
-	strcpy(record.action, "therapy.start");
+	memcpy(record.action, "therapy.start", sizeof("therapy.start"));
 	return record;
 }
 
@@ -186,8 +186,8 @@ START_TEST(a_foreign_descriptor_is_refused) {
 	int pipes[2];
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); ++i) {
-		cleanup_(close_fdp) int it =
-			foreign(cases[i].seals, (size_t)((long)sizeof(struct ring) + cases[i].more));
+		size_t size = (size_t)((long)sizeof(struct ring) + cases[i].more);
+		cleanup_(close_fdp) int it = foreign(cases[i].seals, size);
 		int r = ring_map(it, &other);
 
 		ck_assert_msg(r == cases[i].expect, "%s: gave %d", cases[i].why, r);
@@ -244,7 +244,8 @@ int main(void) {
 	tcase_add_test(t, a_full_ring_keeps_what_it_has_and_counts_the_rest);
 	tcase_add_test(t, only_what_was_named_is_released);
 	tcase_add_test(t, one_changed_byte_anywhere_is_not_believed);
-	tcase_add_loop_test(t, a_lie_with_a_right_checksum_is_not_believed, 0, (int)ARRAY_SIZE(lies));
+	tcase_add_loop_test(t, a_lie_with_a_right_checksum_is_not_believed, 0,
+	                    (int)ARRAY_SIZE(lies));
 	tcase_add_test(t, a_foreign_descriptor_is_refused);
 	tcase_add_test(t, memory_cannot_be_taken_away_from_the_reader);
 	tcase_add_test(t, a_ring_outlives_the_process_that_wrote_it);

@@ -56,7 +56,7 @@ static struct attempt *attempt_new(struct cw *cw) {
 	}
 	if (found)
 		*found = (struct attempt){ .state = ATTEMPT_BEGINNING,
-			                   .number = ++cw->attempt_number };
+					   .number = ++cw->attempt_number };
 	return found;
 }
 
@@ -175,7 +175,7 @@ int cw_cancel(struct cw *cw, uint64_t attempt) {
  */
 
 int cw_authorize(struct cw *cw, uint32_t action, const uint8_t digest[32], const char *object,
-                 const char *words, uint64_t *ret_attempt) {
+		 const char *words, uint64_t *ret_attempt) {
 	struct frame_writer w;
 
 	if (action >= cw->n_actions || cw->actions[action].kind != CW_KIND_SENSITIVE || !digest ||
@@ -203,7 +203,7 @@ int cw_receipt(struct cw *cw, uint64_t attempt, uint8_t *ret_receipt, size_t *re
 }
 
 int cw_redeem(struct cw *cw, const uint8_t *receipt, size_t n_receipt, uint32_t action,
-              const uint8_t digest[32], uint64_t *ret_serial) {
+	      const uint8_t digest[32], uint64_t *ret_serial) {
 	struct frame_writer w;
 
 	if (action >= cw->n_actions || !receipt || n_receipt == 0 ||

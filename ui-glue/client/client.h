@@ -6,6 +6,7 @@
  * The inside of a struct cw
  *
  *	open.c       making and ending one; embedded.c starts a private broker
+ *	peer.c       who may be the broker
  *	link.c       the connection: connecting, greeting, sending, receiving
  *	event.c      the queue, and what the broker's events become
  *	reply.c      what the broker's replies become
@@ -111,6 +112,7 @@ struct cw {
 	const struct cw_action *actions;
 	uint32_t n_actions;
 	uint32_t broker_uid;
+	bool root_is_right;    /* or root                                              */
 	char path[108];
 	char app[64];
 
@@ -124,6 +126,7 @@ struct cw {
 	uint64_t hello_serial;
 	uint64_t deadline_ms;  /* DOWN: try again; GREETING: give up                   */
 	uint64_t retry_ms;
+	uint64_t up_ms;        /* UP: since when                                       */
 	uint64_t serial;       /* of the last request                                  */
 	struct pending pending[CLIENT_PENDING];
 
@@ -179,6 +182,10 @@ uint64_t clock_boot_ms(void);
 
 /* open.c */
 void ids_draw(struct cw *cw);
+
+/* peer.c. passwd_uid() - Return: the uid of a user of that file; UINT32_MAX: none. */
+uint32_t passwd_uid(const char *path, const char *name);
+bool peer_is_right(struct cw *cw, int fd);
 
 /* embedded.c. Return: a connected socket; -errno. */
 int embedded_start(const struct cw_options *options, int *ret_pid);

@@ -30,13 +30,10 @@ static int spawn(const struct cw_options *options, int fd, int *ret_pid) {
 	static char name[] = "carewardd", embedded[] = "--embedded", state[] = "--state",
 		    config[] = "--config";
 	char *none[] = { NULL };
-	char *argv[] = { name,
-		         embedded,
-		         state,
-		         (char *)(uintptr_t)options->embedded,
-		         config,
-		         (char *)(uintptr_t)options->embedded_config,
-		         NULL };
+	char *argv[] = { name,   embedded,
+			 state,  (char *)(uintptr_t)options->embedded,
+			 config, (char *)(uintptr_t)options->embedded_config,
+			 NULL };
 	const char *path = options->embedded_broker ? options->embedded_broker : CAREWARD_BROKER;
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;

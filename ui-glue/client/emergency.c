@@ -109,7 +109,7 @@ static void emergency_start(struct cw *cw, const char *name, const struct policy
 }
 
 int cw_break_glass(struct cw *cw, const char *name, uint8_t ret_id[16],
-                   enum cw_recorded *ret_recorded) {
+		   enum cw_recorded *ret_recorded) {
 	enum cw_recorded recorded = CW_RECORDED_IN_RING;
 	struct policy_state state;
 	const uint8_t *id;
@@ -133,14 +133,14 @@ int cw_break_glass(struct cw *cw, const char *name, uint8_t ret_id[16],
 
 /* Is it open, or was it ever, as far as is known here? */
 static bool emergency_is_known(struct cw *cw, const uint8_t id[16],
-                               const struct policy_state *state) {
+			       const struct policy_state *state) {
 	if (known_find(cw, id))
 		return true;
 	return state->emergency != 0 && memcmp(state->emergency_id, id, 16) == 0;
 }
 
 int cw_break_glass_reason(struct cw *cw, const uint8_t id[16], const char *reason,
-                          const char *text) {
+			  const char *text) {
 	struct ring_record record;
 	struct policy_state state;
 

@@ -71,7 +71,8 @@ static int on_prompt(struct cw *cw, struct frame_span body, int fd) {
 	struct cw_event *event;
 	bool secret;
 
-	if (frame_get_uint(body, "attempt", &remote) < 0 || frame_get_uint(body, "field", &field) < 0 ||
+	if (frame_get_uint(body, "attempt", &remote) < 0 ||
+	    frame_get_uint(body, "field", &field) < 0 ||
 	    frame_get_bool(body, "secret", &secret) < 0 ||
 	    frame_get_text(body, "message", prompt.message, sizeof(prompt.message)) < 0 ||
 	    optional_text(body, "text", prompt.text, sizeof(prompt.text)) < 0 ||
@@ -95,7 +96,7 @@ static int on_prompt(struct cw *cw, struct frame_span body, int fd) {
 }
 
 static int signed_in_read(struct frame_span body, struct cw_event *event, uint64_t *ret_remote,
-                          bool *ret_handover) {
+			  bool *ret_handover) {
 	uint64_t account = 0, failures = 0;
 	int r;
 
@@ -267,6 +268,7 @@ static int on_alarm(struct cw *cw, struct frame_span body, int fd) {
 	return 0;
 }
 
+/* clang-format off */
 static const struct {
 	const char *name;
 	int (*take)(struct cw *cw, struct frame_span body, int fd);
@@ -284,6 +286,7 @@ static const struct {
 	{ "reason-wanted", on_reason_wanted },
 	{ "alarm", on_alarm },
 };
+/* clang-format on */
 
 int event_take(struct cw *cw, const struct frame *frame, int fd, uint64_t now) {
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); ++i) {

@@ -6,11 +6,16 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/moment.h"
+
 #define HISTORY_MAX 50u
 
+/* Bits of "flags", as the journal's page says. */
+#define HISTORY_CLAIMED 0x01u
+#define HISTORY_LATE    0x02u
+
 int cw_history(struct cw *cw, uint64_t before, uint32_t n,
-               void (*each)(const struct cw_history_entry *entry, void *userdata),
-               void *userdata) {
+	       void (*each)(const struct cw_history_entry *entry, void *userdata), void *userdata) {
 	struct frame_writer w;
 	int r;
 
@@ -40,17 +45,13 @@ static bool take_uint(struct frame_span map, const char *key, uint64_t max, uint
 	return r == -ENOENT || (r == 0 && *value <= max);
 }
 
-static bool take_bool(struct frame_span map, const char *key, uint8_t *value) {
-	bool it = false;
-	int r = frame_get_bool(map, key, &it);
-
-	*value = it;
-	return r == 0 || r == -ENOENT;
-}
-
+/* Longer text than the screen has room for is cut, not refused. */
 static bool take_text(struct frame_span map, const char *key, char *value, size_t room) {
-	int r = frame_get_text(map, key, value, room);
+	char text[LIMIT_TEXT];
+	int r = frame_get_text(map, key, text, sizeof(text));
 
+	if (r == 0)
+		text_fit(value, room, text);
 	return r == 0 || r == -ENOENT;
 }
 
@@ -61,15 +62,15 @@ static bool take_time(struct frame_span map, const char *key, int64_t *value) {
 }
 
 static bool entry_read(struct frame_span map, struct cw_history_entry *entry) {
-	uint64_t assurance, account, target;
+	uint64_t trust, assurance, flags, account, target;
 	bool good;
 
 	memset(entry, 0, sizeof(*entry));
 	good = take_uint(map, "seq", UINT64_MAX, &entry->seq) &&
 	       take_time(map, "wall_ms", &entry->wall_ms) &&
-	       take_bool(map, "clock_trusted", &entry->clock_trusted) &&
+	       take_uint(map, "trust", CLOCK_TRUSTED, &trust) &&
 	       take_uint(map, "assurance", CW_N_ASSURANCES - 1, &assurance) &&
-	       take_bool(map, "claimed", &entry->claimed) && take_bool(map, "late", &entry->late) &&
+	       take_uint(map, "flags", UINT32_MAX, &flags) &&
 	       take_uint(map, "account", UINT32_MAX, &account) &&
 	       take_uint(map, "target", UINT32_MAX, &target) &&
 	       take_text(map, "event", entry->event, sizeof(entry->event)) &&
@@ -77,10 +78,14 @@ static bool entry_read(struct frame_span map, struct cw_history_entry *entry) {
 	       take_text(map, "action", entry->action, sizeof(entry->action)) &&
 	       take_text(map, "object", entry->object, sizeof(entry->object)) &&
 	       take_text(map, "name", entry->name, sizeof(entry->name)) &&
+	       take_text(map, "who", entry->name, sizeof(entry->name)) &&
 	       take_text(map, "text", entry->text, sizeof(entry->text));
 	if (!good)
 		return false;
+	entry->clock_trusted = trust == CLOCK_TRUSTED;
 	entry->assurance = (uint8_t)assurance;
+	entry->claimed = (flags & HISTORY_CLAIMED) != 0;
+	entry->late = (flags & HISTORY_LATE) != 0;
 	entry->account = (uint32_t)account;
 	entry->target = (uint32_t)target;
 	return true;

@@ -72,7 +72,7 @@ int frame_send(struct cw *cw, struct frame_writer *w) {
 }
 
 int request_send(struct cw *cw, struct frame_writer *w, enum pending_what what, uint64_t attempt,
-                 uint64_t *ret_serial) {
+		 uint64_t *ret_serial) {
 	struct pending *pending;
 	uint64_t serial = cw->serial;
 	int r;
@@ -120,28 +120,6 @@ static int hello_send(struct cw *cw) {
 	return send_result(cw, sendmsg(cw->socket_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL), w.n);
 }
 
-/* Is it the broker that was promised? Told once when it is not. */
-static bool peer_is_right(struct cw *cw, int fd) {
-	struct ucred peer = { 0 };
-	socklen_t n = sizeof(peer);
-	struct cw_event *event;
-	bool right;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 || n != sizeof(peer))
-		return false;
-	if (cw->broker_uid != UINT32_MAX)
-		right = peer.uid == cw->broker_uid;
-	else
-		right = peer.uid == 0 || (CAREWARD_UID >= 0 && peer.uid == (uid_t)CAREWARD_UID);
-	if (!right && !cw->refused_told) {
-		cw->refused_told = true;
-		event = event_push(cw, CW_EVENT_ALARM);
-		if (event)
-			text_fit(event->message, sizeof(event->message), "broker-foreign");
-	}
-	return right;
-}
-
 static int socket_connect(struct cw *cw) {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	cleanup_(close_fdp) int fd = -1;
@@ -163,8 +141,8 @@ static int socket_connect(struct cw *cw) {
 /* The next try, later each time. */
 static void retry_set(struct cw *cw, uint64_t now) {
 	cw->deadline_ms = now + cw->retry_ms;
-	cw->retry_ms = cw->retry_ms * 2 > CLIENT_RETRY_LAST_MS ? CLIENT_RETRY_LAST_MS
-	                                                       : cw->retry_ms * 2;
+	cw->retry_ms =
+		cw->retry_ms * 2 > CLIENT_RETRY_LAST_MS ? CLIENT_RETRY_LAST_MS : cw->retry_ms * 2;
 }
 
 int link_connect(struct cw *cw, int fd, uint64_t now) {
@@ -190,6 +168,9 @@ int link_connect(struct cw *cw, int fd, uint64_t now) {
 void link_down(struct cw *cw, uint64_t now) {
 	if (cw->link == LINK_DOWN)
 		return;
+	/* One that breaks off at once is not asked ever again at the shortest distance. */
+	if (cw->link == LINK_UP && now - cw->up_ms >= CLIENT_RETRY_LAST_MS)
+		cw->retry_ms = CLIENT_RETRY_FIRST_MS;
 	/* Last looked at while it was the truth. */
 	state_refresh(cw);
 	(void)epoll_ctl(cw->epoll_fd, EPOLL_CTL_DEL, cw->socket_fd, NULL);
@@ -251,7 +232,7 @@ static int packet_receive(struct cw *cw, struct packet *packet) {
 
 /* The broker's greeting: the state page, and before it the policy page if there is one. */
 static int hello_take(struct cw *cw, const struct frame *frame, struct packet *packet,
-                      uint64_t now) {
+		      uint64_t now) {
 	const struct policy_table *table = NULL;
 	const struct state_page *page = NULL;
 	uint64_t result, pages;
@@ -270,7 +251,7 @@ static int hello_take(struct cw *cw, const struct frame *frame, struct packet *p
 	if (pages == 2 && page_map_policy(packet->fds[0], &table) < 0)
 		table = NULL;
 	cw->link = LINK_UP;
-	cw->retry_ms = CLIENT_RETRY_FIRST_MS;
+	cw->up_ms = now;
 	pages_take(cw, table, page);
 	(void)event_push(cw, CW_EVENT_POLICY);
 	record_resend_all(cw, now);

@@ -21,13 +21,15 @@ static void cw_closep(struct cw **cw) {
 }
 
 static bool action_is_valid(const struct cw_action *action) {
-	return action->name && action->name[0] != 0 && text_is_fit(action->name, POLICY_NAME_SIZE) &&
-	       action->kind > CW_KIND_NONE && action->kind < CW_N_KINDS;
+	return action->name && action->name[0] != 0 &&
+	       text_is_fit(action->name, POLICY_NAME_SIZE) && action->kind > CW_KIND_NONE &&
+	       action->kind < CW_N_KINDS;
 }
 
 static bool options_are_valid(const struct cw_options *options) {
 	if (!options || options->size < sizeof(*options) ||
-	    options->n_actions > CLIENT_ACTIONS_MAX || (options->n_actions > 0 && !options->actions))
+	    options->n_actions > CLIENT_ACTIONS_MAX ||
+	    (options->n_actions > 0 && !options->actions))
 		return false;
 	if (options->embedded && !options->embedded_config)
 		return false;
@@ -135,6 +137,14 @@ static int resources_make(struct cw *cw) {
 	return ring_make(&cw->ring, &cw->ring_fd);
 }
 
+static void broker_uid_set(struct cw *cw, const struct cw_options *options) {
+	cw->broker_uid = options->broker_uid;
+	if (cw->broker_uid != UINT32_MAX)
+		return;
+	cw->root_is_right = true;
+	cw->broker_uid = passwd_uid("/etc/passwd", CAREWARD_USER);
+}
+
 static void embedded_try(struct cw *cw, const struct cw_options *options, uint64_t now) {
 	int pid = 0;
 	int fd = embedded_start(options, &pid);
@@ -165,7 +175,7 @@ int cw_open(const struct cw_options *options, struct cw **ret_cw) {
 	cw->socket_fd = -1;
 	cw->actions = options->actions;
 	cw->n_actions = options->n_actions;
-	cw->broker_uid = options->broker_uid;
+	broker_uid_set(cw, options);
 	cw->retry_ms = CLIENT_RETRY_FIRST_MS;
 	text_fit(cw->app, sizeof(cw->app), program_invocation_short_name);
 	r = path_set(cw, options);

@@ -14,7 +14,7 @@
 #include <time.h>
 
 void record_begin(struct cw *cw, struct ring_record *record, enum record_kind kind,
-                  const struct policy_state *state, const uint8_t emergency[16]) {
+		  const struct policy_state *state, const uint8_t emergency[16]) {
 	struct timespec wall = { 0 };
 	uint64_t now = clock_boot_ms();
 	bool early = now < state->signals_until;
@@ -68,8 +68,8 @@ void record_resend_all(struct cw *cw, uint64_t now) {
 		struct ring_record again = cw->local.start;
 
 		again.deadline_ms = now + CLIENT_DEADLINE_MS;
-		again.crc = policy_crc32((const uint8_t *)&again,
-		                         offsetof(struct ring_record, crc), 0);
+		again.crc =
+			policy_crc32((const uint8_t *)&again, offsetof(struct ring_record, crc), 0);
 		(void)record_send(cw, &again);
 	}
 	cw->resend_from = 1;

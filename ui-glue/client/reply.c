@@ -33,7 +33,7 @@ struct reply {
 
 static enum cw_verdict verdict_known(uint64_t value) {
 	static const enum cw_verdict verdicts[] = { CW_ALLOW,  CW_SIGN_IN, CW_UNLOCK,
-		                                    CW_REAUTH, CW_CONFIRM, CW_BREAK_GLASS };
+						    CW_REAUTH, CW_CONFIRM, CW_BREAK_GLASS };
 
 	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); ++i) {
 		if (value == (uint64_t)verdicts[i])
@@ -147,8 +147,8 @@ static int on_history(struct cw *cw, struct pending *pending, const struct reply
 }
 
 static int (*const takers[])(struct cw *cw, struct pending *pending, const struct reply *reply) = {
-	[PENDING_CARE] = on_care,     [PENDING_USE] = on_use,         [PENDING_REDEEM] = on_use,
-	[PENDING_BEGIN] = on_begin,   [PENDING_ATTEMPT] = on_attempt, [PENDING_HISTORY] = on_history,
+	[PENDING_CARE] = on_care,   [PENDING_USE] = on_use,         [PENDING_REDEEM] = on_use,
+	[PENDING_BEGIN] = on_begin, [PENDING_ATTEMPT] = on_attempt, [PENDING_HISTORY] = on_history,
 	[PENDING_OTHER] = on_other,
 };
 

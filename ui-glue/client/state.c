@@ -70,7 +70,7 @@ void pages_take(struct cw *cw, const struct policy_table *table, const struct st
 
 /* The decision when the table does not know the action: its compiled kind alone counts. */
 static enum cw_verdict compiled_decide(const struct cw *cw, uint8_t kind,
-                                       const struct policy_state *state, enum cw_reason *reason) {
+				       const struct policy_state *state, enum cw_reason *reason) {
 	if (kind == CW_KIND_ALWAYS) {
 		*reason = CW_REASON_ALWAYS;
 		return CW_ALLOW;
@@ -87,7 +87,7 @@ static enum cw_verdict compiled_decide(const struct cw *cw, uint8_t kind,
 }
 
 enum cw_verdict action_decide(struct cw *cw, uint32_t action, const struct policy_state *state,
-                              uint64_t now, enum cw_reason *ret_reason) {
+			      uint64_t now, enum cw_reason *ret_reason) {
 	struct policy_state s = *state;
 	uint32_t index;
 
@@ -126,8 +126,9 @@ uint64_t cw_session(struct cw *cw) {
 
 /* Of the contexts that may be in force the one that asks for most. */
 static const char *context_strictest(const struct cw *cw, const struct policy_state *state,
-                                     uint64_t now) {
-	uint32_t possible = now < state->signals_until ? state->contexts_now : state->contexts_later;
+				     uint64_t now) {
+	uint32_t possible =
+		now < state->signals_until ? state->contexts_now : state->contexts_later;
 	const char *name = "";
 	int most = -1;
 

@@ -16,7 +16,7 @@ struct use {
 };
 
 static void use_frame(struct cw *cw, struct frame_writer *w, const struct use *use,
-                      const char *object) {
+		      const char *object) {
 	frame_start(cw, w, "use");
 	frame_text(w, "action", cw->actions[use->action].name);
 	if (object && object[0] != 0)
@@ -25,7 +25,7 @@ static void use_frame(struct cw *cw, struct frame_writer *w, const struct use *u
 }
 
 static void use_record(struct cw *cw, struct ring_record *record, const struct use *use,
-                       const struct policy_state *state) {
+		       const struct policy_state *state) {
 	static const uint8_t none[16];
 
 	record_begin(cw, record, RECORD_USE, state, state->emergency ? state->emergency_id : none);
@@ -39,15 +39,14 @@ static void use_record(struct cw *cw, struct ring_record *record, const struct u
 
 /* always and care: answered already; now it is written down, one way or the other. */
 static void use_tell(struct cw *cw, const struct use *use, const struct policy_state *state,
-                     uint64_t now) {
+		     uint64_t now) {
 	struct ring_record record;
 	struct pending *pending;
 	struct frame_writer w;
 	uint64_t serial;
 
 	use_record(cw, &record, use, state);
-	if (state->emergency != 0 || !broker_is_alive(cw, now) ||
-	    !pending_free(cw, PENDING_CARE)) {
+	if (state->emergency != 0 || !broker_is_alive(cw, now) || !pending_free(cw, PENDING_CARE)) {
 		(void)record_keep(cw, &record);
 		return;
 	}
@@ -88,7 +87,8 @@ static int use_guarded(struct cw *cw, struct use *use, uint64_t *ret_serial) {
 		return 0;
 	}
 	if (cw->local.open) {
-		use->verdict = action_decide(cw, use->action, &state, clock_boot_ms(), &use->reason);
+		use->verdict =
+			action_decide(cw, use->action, &state, clock_boot_ms(), &use->reason);
 		if (use->verdict != CW_ALLOW)
 			return 0;
 	}
@@ -102,7 +102,7 @@ static int use_guarded(struct cw *cw, struct use *use, uint64_t *ret_serial) {
 }
 
 int cw_use(struct cw *cw, uint32_t action, const char *object, uint64_t session,
-           enum cw_verdict *ret_verdict, enum cw_reason *ret_reason, uint64_t *ret_serial) {
+	   enum cw_verdict *ret_verdict, enum cw_reason *ret_reason, uint64_t *ret_serial) {
 	struct use use = { .action = action, .object = object, .session = session };
 	int r;
 

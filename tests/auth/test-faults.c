@@ -17,7 +17,13 @@
 #include "tests/auth/device.h"
 
 /* What fails, and at the how many-th time. */
-enum fault { FAULT_NONE = 0, FAULT_STEP_IO, FAULT_STEP_FULL, FAULT_SQLITE_MEMORY, FAULT_OPENSSL_MEMORY };
+enum fault {
+	FAULT_NONE = 0,
+	FAULT_STEP_IO,
+	FAULT_STEP_FULL,
+	FAULT_SQLITE_MEMORY,
+	FAULT_OPENSSL_MEMORY
+};
 
 static enum fault fault;
 static unsigned n_left; /* until it fails */
@@ -85,7 +91,11 @@ static void openssl_free(void *p, const char *file, int line) {
 
 static const struct admin_rule admins = { .n_roles = 1, .roles = { "lead" } };
 static const struct lockout_rules rules = {
-	.free_tries = 5, .first_ms = 300000, .longest_ms = 3600000, .disable_at = 100, .code_tries = 3,
+	.free_tries = 5,
+	.first_ms = 300000,
+	.longest_ms = 3600000,
+	.disable_at = 100,
+	.code_tries = 3,
 };
 static const struct lockout_key kim = { .subject = 1, .factor = CW_FACTOR_PASSWORD, .seat = 1 };
 
@@ -258,17 +268,17 @@ static void check_untouched(const char *why, unsigned n) {
 
 	r = account_by_name(device.store, "kim", &account);
 	ck_assert_msg(r == 0 && account.generation == 1 && account.state == ACCOUNT_ENABLED,
-	              "%s, %u: account %d", why, n, r);
+		      "%s, %u: account %d", why, n, r);
 	r = password_load(device.store, 1, &password);
 	ck_assert_msg(r == 0 && password.generation == 1 && password.current.salt[0] == 1,
-	              "%s, %u: password %d", why, n, r);
+		      "%s, %u: password %d", why, n, r);
 	r = account_by_name(device.store, "new", &account);
 	ck_assert_msg(r == -ENOENT, "%s, %u: the new account %d", why, n, r);
 	r = password_load(device.store, 3, &password);
 	ck_assert_msg(r == -ENOENT, "%s, %u: the first password %d", why, n, r);
 	r = lockout_read(device.store, &rules, &kim, &now, &lockout);
 	ck_assert_msg(r == 0 && lockout.failures == 5 && lockout.remaining_ms == 300000,
-	              "%s, %u: lockout %d, %u failures", why, n, r, lockout.failures);
+		      "%s, %u: lockout %d, %u failures", why, n, r, lockout.failures);
 }
 
 START_TEST(RS_04_a_fault_leaves_what_was_there) {
@@ -303,13 +313,13 @@ START_TEST(RS_04_a_fault_leaves_what_was_there) {
 		++n_failed;
 		ck_assert_msg(clean, "%s, %u: output written on %d", why, n, r);
 		ck_assert_msg(!store_is_broken(device.store) || store_reopen(device.store) == 0,
-		              "%s, %u: cannot be reopened", why, n);
+			      "%s, %u: cannot be reopened", why, n);
 		check_untouched(why, n);
 	}
 	ck_assert_uint_lt(n, 2000);
 	if (faults[kind].fault == FAULT_STEP_IO || faults[kind].fault == FAULT_STEP_FULL)
 		ck_assert_msg(n_failed >= operations[op].at_least, "%s: only %u steps failed", why,
-		              n_failed);
+			      n_failed);
 }
 END_TEST
 
@@ -320,7 +330,7 @@ static Suite *suite(void) {
 	tcase_set_timeout(t, 300);
 	tcase_add_checked_fixture(t, device_set_up, device_tear_down);
 	tcase_add_loop_test(t, RS_04_a_fault_leaves_what_was_there, 0,
-	                    N_OPERATIONS * (int)ARRAY_SIZE(faults));
+			    N_OPERATIONS * (int)ARRAY_SIZE(faults));
 	suite_add_tcase(s, t);
 	return s;
 }
