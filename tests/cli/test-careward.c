@@ -571,7 +571,7 @@ START_TEST(test_talk) {
 	const struct talk_case *c = &talk_cases[_i];
 
 	if (c->other_user && getuid() != 0)
-		return; /* nobody to be: another row of the table shows that we speak to ourselves */
+		return; /* there is nobody else to be */
 	fake_run(c->args, c->lines, c->script, c->other_user ? NOBODY : OURSELVES, &run);
 	ck_assert_msg(run.status == c->status, "%s: exit %d, said %s", c->why, run.status, run.err);
 	/* Who is refused at the door hears nothing at all, not even a greeting. */

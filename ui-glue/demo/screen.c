@@ -56,7 +56,8 @@ static void dialog_key(struct pump *pump, wint_t key, bool is_function) {
 		pump_rub_out(pump);
 	} else if (!is_function && (key == 127 || key == 8)) {
 		pump_rub_out(pump);
-	} else if ((!is_function && (key == '\n' || key == '\r')) || (is_function && key == KEY_ENTER)) {
+	} else if ((!is_function && (key == '\n' || key == '\r')) ||
+	           (is_function && key == KEY_ENTER)) {
 		pump_answer(pump);
 	} else if (!is_function && key >= ' ') {
 		n = wcrtomb(utf8, (wchar_t)key, &state);
