@@ -27,7 +27,8 @@ const char *call_verb_name(enum protocol_verb verb) {
 static bool is_broker(uint32_t uid, uint32_t broker_uid) {
 	const struct passwd *user = NULL;
 
-	if (uid == 0 || uid == (uint32_t)geteuid() || (broker_uid != UINT32_MAX && uid == broker_uid))
+	if (uid == 0 || uid == (uint32_t)geteuid() ||
+	    (broker_uid != UINT32_MAX && uid == broker_uid))
 		return true;
 	user = getpwnam(BROKER_USER);
 	return user && (uint32_t)user->pw_uid == uid;

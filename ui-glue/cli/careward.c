@@ -64,7 +64,8 @@ static const struct cli_option_row {
 	const char *argument;
 	const char *help;
 } option_rows[OPT_N] = {
-#define OPTION(symbol, name, letter, argument, help) [OPT_##symbol] = { name, letter, argument, help },
+#define OPTION(symbol, name, letter, argument, help)                                               \
+	[OPT_##symbol] = { name, letter, argument, help },
 	CLI_OPTIONS(OPTION)
 #undef OPTION
 };

@@ -203,7 +203,8 @@ static int begin(struct cli *cli, struct call_event *ret_event) {
 		return converse(cli, attempt, ret_event);
 	}
 	reply = output_from_frame(cli->call.reply.body);
-	status = cli_refused(cli, reply, result < RESULT_N ? status_of_result[result] : CLI_UNKNOWN);
+	status = cli_refused(cli, reply,
+	                     result < RESULT_N ? status_of_result[result] : CLI_UNKNOWN);
 	json_decref(reply);
 	return status;
 }

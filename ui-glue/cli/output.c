@@ -104,7 +104,16 @@ static json_t *simple_from(struct frame_span item) {
 
 	if (head_of(item, &value) != 1)
 		return NULL;
-	return value == 20 ? json_false() : value == 21 ? json_true() : value == 22 ? json_null() : NULL;
+	switch (value) {
+	case 20:
+		return json_false();
+	case 21:
+		return json_true();
+	case 22:
+		return json_null();
+	default:
+		return NULL;
+	}
 }
 
 /* What is being filled, and how far it has been read: nesting without recursion. */
@@ -183,8 +192,8 @@ int output_json(const json_t *object) {
 
 /* May this character be shown? No controls, nothing that reorders a line. */
 static bool is_plain(wchar_t c) {
-	return iswprint((wint_t)c) && !(c >= 0x202a && c <= 0x202e) && !(c >= 0x2066 && c <= 0x2069) &&
-	       c != 0x200e && c != 0x200f;
+	return iswprint((wint_t)c) && !(c >= 0x202a && c <= 0x202e) &&
+	       !(c >= 0x2066 && c <= 0x2069) && c != 0x200e && c != 0x200f;
 }
 
 /* Cleaned text to @out (may be NULL). Return: columns that it takes. */

@@ -112,7 +112,8 @@ static int take_history(struct cli *cli, struct history *h, uint64_t *ret_wanted
 	if (number) {
 		errno = 0;
 		*ret_wanted = strtoull(number, &end, 10);
-		if (errno != 0 || number[0] < '0' || number[0] > '9' || *end != '\0' || *ret_wanted == 0)
+		if (errno != 0 || number[0] < '0' || number[0] > '9' || *end != '\0' ||
+		    *ret_wanted == 0)
 			return cli_usage(cli, "--number is a number from 1, not \"%s\"", number);
 	}
 	h->has_emergency = id != NULL;

@@ -65,7 +65,8 @@ static const char *kind_of(struct cli *cli, const char *path) {
 
 /* Reads a regular file of 1 to LIMIT_CONFIG bytes. Return: 0; -errno. */
 static int read_content(const char *path, struct file *f) {
-	cleanup_(close_fdp) int fd = fd_lift(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+	const int how = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	cleanup_(close_fdp) int fd = fd_lift(open(path, how));
 	struct stat st;
 	ssize_t n;
 

@@ -45,7 +45,8 @@ static bool time_from(const char *text, int64_t *ret_ms) {
 		if (sscanf(text + 1, "%5u%c%c", &amount, &unit, &rest) != 2 ||
 		    (unit != 'h' && unit != 'd'))
 			return false;
-		*ret_ms = ((int64_t)time(NULL) + (int64_t)amount * (unit == 'h' ? 3600 : 86400)) * 1000;
+		t = time(NULL) + (time_t)amount * (unit == 'h' ? 3600 : 86400);
+		*ret_ms = (int64_t)t * 1000;
 		return true;
 	}
 	end = strptime(text, "%Y-%m-%d %H:%M", &local);

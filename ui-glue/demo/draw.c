@@ -159,8 +159,8 @@ static void draw_history(const struct pump *pump) {
 		if (!localtime_r(&t, &local) || strftime(when, sizeof(when), "%d %b %H:%M:%S", &local) == 0)
 			when[0] = '\0';
 		mvprintw(ROW_PUMP + 1 + (int)i, 1, "%5llu %s%c %-22.22s %-9.9s %-12.12s %-12.12s",
-		         (unsigned long long)e->seq, when, e->clock_trusted ? ' ' : '?', e->event, e->outcome,
-		         e->name, e->action[0] != '\0' ? e->action : e->object);
+		         (unsigned long long)e->seq, when, e->clock_trusted ? ' ' : '?', e->event,
+		         e->outcome, e->name, e->action[0] != '\0' ? e->action : e->object);
 	}
 	mvprintw(ROW_ALARM, 1, "%-78s", "N: older    Esc: back");
 }

@@ -168,7 +168,8 @@ static void on_authorized(struct pump *pump, const struct cw_event *e) {
 	pump->approving = false;
 	pump->used = CW_ACT_SETTINGS_LIMITS;
 	if (cw_receipt(pump->cw, e->attempt, receipt, &n) < 0 ||
-	    cw_redeem(pump->cw, receipt, n, CW_ACT_SETTINGS_LIMITS, pump->digest, &pump->serial) < 0)
+	    cw_redeem(pump->cw, receipt, n, CW_ACT_SETTINGS_LIMITS, pump->digest,
+	              &pump->serial) < 0)
 		pump_note(pump, "%s", message_text("failed"));
 }
 
@@ -193,6 +194,8 @@ static void on_alarm(struct pump *pump, const struct cw_event *e) {
 static void on_error(struct pump *pump, const struct cw_event *e) {
 	if (e->attempt != 0 && e->attempt == pump->attempt)
 		pump->attempt = 0;
+	if (pump->n_entries == 0)
+		pump->history_open = false;
 	if (e->message[0] == '\0' || e->reason != CW_REASON_NONE)
 		pump_note(pump, "%s", message_words(MESSAGE_REASON, (unsigned long)e->reason));
 	else
@@ -233,7 +236,8 @@ void pump_dispatch(struct pump *pump, int64_t now_ms) {
 
 	(void)cw_dispatch(pump->cw);
 	while (cw_next_event(pump->cw, &event) == 1)
-		if ((unsigned)event.kind < sizeof(handlers) / sizeof(handlers[0]) && handlers[event.kind])
+		if ((unsigned)event.kind < sizeof(handlers) / sizeof(handlers[0]) &&
+		    handlers[event.kind])
 			handlers[event.kind](pump, &event);
 	pump->status.size = sizeof(pump->status);
 	(void)cw_status(pump->cw, &pump->status);
@@ -329,7 +333,8 @@ static void approve_limit(struct pump *pump) {
 static void use(struct pump *pump, uint32_t action) {
 	enum cw_verdict verdict = CW_DENY;
 	enum cw_reason reason = CW_REASON_NONE;
-	int r = cw_use(pump->cw, action, NULL, cw_session(pump->cw), &verdict, &reason, &pump->serial);
+	int r = cw_use(pump->cw, action, NULL, cw_session(pump->cw), &verdict, &reason,
+	               &pump->serial);
 
 	pump->used = action;
 	if (r == -EINPROGRESS)

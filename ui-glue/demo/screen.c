@@ -56,7 +56,8 @@ static void dialog_key(struct pump *pump, wint_t key, bool is_function) {
 		pump_rub_out(pump);
 	} else if (!is_function && (key == 127 || key == 8)) {
 		pump_rub_out(pump);
-	} else if ((!is_function && (key == '\n' || key == '\r')) || (is_function && key == KEY_ENTER)) {
+	} else if ((!is_function && (key == '\n' || key == '\r')) ||
+	           (is_function && key == KEY_ENTER)) {
 		pump_answer(pump);
 	} else if (!is_function && key >= ' ') {
 		n = wcrtomb(utf8, (wchar_t)key, &state);
@@ -125,10 +126,14 @@ static bool take_key(struct pump *pump, int64_t now_ms) {
 		timeout(ESCAPE_MS);
 		r = get_wch(&key);
 		timeout(0);
-		if (r == OK && key == '0')
+		if (r == OK && key == '0') {
 			pump_touch_glass(pump, now_ms);
-		else
-			escape(pump);
+			return true;
+		}
+		escape(pump);
+		/* It was Esc, and then another key. */
+		if (r == OK)
+			(void)unget_wch((wchar_t)key);
 		return true;
 	}
 	if (pump->dialog.open) {

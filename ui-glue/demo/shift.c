@@ -249,8 +249,8 @@ static void play_lockout(struct shift *s, const struct step *step, char *got) {
 	unsigned tries = 0;
 
 	do {
-		if (!player_sign_in(&s->player, CW_PURPOSE_SIGN_IN, s->hospital.people[step->who].name,
-		                    wrong))
+		if (!player_sign_in(&s->player, CW_PURPOSE_SIGN_IN,
+		                    s->hospital.people[step->who].name, wrong))
 			break;
 	} while (++tries < 8 && s->player.last.wait_ms == 0);
 	(void)snprintf(got, GOT_MAX, "%s after %u", s->player.last.wait_ms > 0 ? "locked" : "open",
@@ -292,7 +292,8 @@ static void play_break(struct shift *s, const struct step *step, char *got) {
 	enum cw_recorded recorded = CW_RECORDED_NOT;
 
 	player_forget(&s->player);
-	if (cw_break_glass(s->player.cw, s->hospital.people[step->who].name, s->emergency, &recorded) != 0)
+	if (cw_break_glass(s->player.cw, s->hospital.people[step->who].name, s->emergency,
+	                   &recorded) != 0)
 		return;
 	say(got, recorded == CW_RECORDED_IN_RING ? "granted" : "granted, in this memory alone");
 }
