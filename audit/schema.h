@@ -15,7 +15,8 @@ static const char *const schema_statements[] = {
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
 
 	"CREATE TABLE journal (seq INTEGER PRIMARY KEY, account INTEGER NOT NULL, "
-	"target INTEGER NOT NULL, event INTEGER NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL) STRICT",
+	"target INTEGER NOT NULL, event INTEGER NOT NULL, body BLOB NOT NULL, "
+	"hash BLOB NOT NULL) STRICT",
 	"CREATE INDEX journal_account ON journal (account) WHERE account > 0",
 	"CREATE INDEX journal_target ON journal (target) WHERE target > 0",
 	"CREATE INDEX journal_emergency ON journal (event) WHERE event BETWEEN 400 AND 499",
@@ -25,45 +26,48 @@ static const char *const schema_statements[] = {
 	"sealed BLOB NOT NULL, PRIMARY KEY (seq, what)) STRICT, WITHOUT ROWID",
 
 	"CREATE TABLE epochs (number INTEGER PRIMARY KEY, first INTEGER NOT NULL, "
-	"last INTEGER NOT NULL, head BLOB NOT NULL, wall INTEGER NOT NULL, public_key BLOB NOT NULL, "
-	"next_key BLOB NOT NULL, signature BLOB NOT NULL) STRICT",
+	"last INTEGER NOT NULL, head BLOB NOT NULL, wall INTEGER NOT NULL, "
+	"public_key BLOB NOT NULL, next_key BLOB NOT NULL, signature BLOB NOT NULL) STRICT",
 
 	/* name_key: HMAC of the normalised name. state: enum account_state. */
-	"CREATE TABLE accounts (number INTEGER PRIMARY KEY AUTOINCREMENT, name_key BLOB NOT NULL UNIQUE, "
-	"state INTEGER NOT NULL, generation INTEGER NOT NULL, sealed BLOB NOT NULL, "
-	"mac BLOB NOT NULL) STRICT",
+	"CREATE TABLE accounts (number INTEGER PRIMARY KEY AUTOINCREMENT, "
+	"name_key BLOB NOT NULL UNIQUE, state INTEGER NOT NULL, generation INTEGER NOT NULL, "
+	"sealed BLOB NOT NULL, mac BLOB NOT NULL) STRICT",
 
-	/* factor: enum cw_factor. lookup: HMAC of a badge id, credential id; empty for passwords. */
-	"CREATE TABLE authenticators (number INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, "
-	"factor INTEGER NOT NULL, state INTEGER NOT NULL, generation INTEGER NOT NULL, "
-	"lookup BLOB NOT NULL, sealed BLOB NOT NULL, mac BLOB NOT NULL) STRICT",
+	/* factor: enum cw_factor. lookup: HMAC of a badge id or credential id, or empty. */
+	"CREATE TABLE authenticators (number INTEGER PRIMARY KEY AUTOINCREMENT, "
+	"account INTEGER NOT NULL, factor INTEGER NOT NULL, state INTEGER NOT NULL, "
+	"generation INTEGER NOT NULL, lookup BLOB NOT NULL, sealed BLOB NOT NULL, "
+	"mac BLOB NOT NULL) STRICT",
 	"CREATE INDEX authenticators_account ON authenticators (account)",
 	"CREATE INDEX authenticators_lookup ON authenticators (lookup) WHERE length(lookup) > 0",
 
 	/* subject: account number; or minus a bucket of unknown names. */
-	"CREATE TABLE lockouts (subject INTEGER NOT NULL, factor INTEGER NOT NULL, seat INTEGER NOT NULL, "
-	"failures INTEGER NOT NULL, remaining_ms INTEGER NOT NULL, boot_id BLOB NOT NULL, "
-	"boot_ms INTEGER NOT NULL, mac BLOB NOT NULL, PRIMARY KEY (subject, factor, seat)) "
-	"STRICT, WITHOUT ROWID",
+	"CREATE TABLE lockouts (subject INTEGER NOT NULL, factor INTEGER NOT NULL, "
+	"seat INTEGER NOT NULL, failures INTEGER NOT NULL, remaining_ms INTEGER NOT NULL, "
+	"boot_id BLOB NOT NULL, boot_ms INTEGER NOT NULL, mac BLOB NOT NULL, "
+	"PRIMARY KEY (subject, factor, seat)) STRICT, WITHOUT ROWID",
 
 	/* state: enum emergency_state. review: enum review_state. */
-	"CREATE TABLE emergencies (id BLOB PRIMARY KEY, seat INTEGER NOT NULL, state INTEGER NOT NULL, "
-	"started_seq INTEGER NOT NULL, ended_seq INTEGER NOT NULL, identified INTEGER NOT NULL, "
-	"uses INTEGER NOT NULL, wall INTEGER NOT NULL, review INTEGER NOT NULL, "
-	"reviewer INTEGER NOT NULL, mac BLOB NOT NULL) STRICT, WITHOUT ROWID",
+	"CREATE TABLE emergencies (id BLOB PRIMARY KEY, seat INTEGER NOT NULL, "
+	"state INTEGER NOT NULL, started_seq INTEGER NOT NULL, ended_seq INTEGER NOT NULL, "
+	"identified INTEGER NOT NULL, uses INTEGER NOT NULL, wall INTEGER NOT NULL, "
+	"review INTEGER NOT NULL, reviewer INTEGER NOT NULL, mac BLOB NOT NULL) STRICT, "
+	"WITHOUT ROWID",
 	"CREATE INDEX emergencies_review ON emergencies (review)",
 	/* Which record of which emergency has been written: a claim is written once. */
-	"CREATE TABLE emergency_records (id BLOB NOT NULL, serial INTEGER NOT NULL, seq INTEGER NOT NULL, "
-	"PRIMARY KEY (id, serial)) STRICT, WITHOUT ROWID",
+	"CREATE TABLE emergency_records (id BLOB NOT NULL, serial INTEGER NOT NULL, "
+	"seq INTEGER NOT NULL, PRIMARY KEY (id, serial)) STRICT, WITHOUT ROWID",
 
 	/* state: enum approval_state. One use: the nonce is the key. */
-	"CREATE TABLE approvals (nonce BLOB PRIMARY KEY, state INTEGER NOT NULL, account INTEGER NOT NULL, "
-	"session INTEGER NOT NULL, seq INTEGER NOT NULL, sealed BLOB NOT NULL, mac BLOB NOT NULL) "
-	"STRICT, WITHOUT ROWID",
+	"CREATE TABLE approvals (nonce BLOB PRIMARY KEY, state INTEGER NOT NULL, "
+	"account INTEGER NOT NULL, session INTEGER NOT NULL, seq INTEGER NOT NULL, "
+	"sealed BLOB NOT NULL, mac BLOB NOT NULL) STRICT, WITHOUT ROWID",
 
 	/* kind: 1 device.cfg, 2 site.cfg, 3 place.cfg. */
-	"CREATE TABLE configurations (number INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, "
-	"sha256 BLOB NOT NULL, seq INTEGER NOT NULL, content BLOB NOT NULL) STRICT",
+	"CREATE TABLE configurations (number INTEGER PRIMARY KEY AUTOINCREMENT, "
+	"kind INTEGER NOT NULL, sha256 BLOB NOT NULL, seq INTEGER NOT NULL, "
+	"content BLOB NOT NULL) STRICT",
 	"CREATE INDEX configurations_kind ON configurations (kind)",
 };
 

@@ -251,7 +251,8 @@ bool journal_must_seal(const struct store *store, const struct moment *now, uint
 		       uint32_t epoch_entries) {
 	const struct journal_state *state = store ? &store->state : NULL;
 
-	if (!state || store->broken || store->mode == STORE_READ_ONLY || state->seq == state->sealed)
+	if (!state || store->broken || store->mode == STORE_READ_ONLY ||
+	    state->seq == state->sealed)
 		return false;
 	if (state->urgent || state->seq - state->sealed >= epoch_entries || !state->has_open_since)
 		return true;

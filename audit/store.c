@@ -94,24 +94,28 @@ static int lock_writer(int dirfd, int *ret_fd) {
 
 /* file:PATH?immutable=1, every other character than plain ones in hexadecimal. */
 static int immutable_uri(const char *path, char **ret_uri) {
-	cleanup_(free_charp) char *uri = malloc(3 * strlen(path) + 32);
-	char *p = uri;
+	char *uri = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&uri, &n);
 
-	if (!uri)
+	if (!f)
 		return -ENOMEM;
-	p += sprintf(p, "file:");
+	(void)fputs("file:", f);
 	for (; *path; ++path) {
 		unsigned char c = (unsigned char)*path;
 
 		if (c == '/' || c == '.' || c == '-' || c == '_' || (c >= '0' && c <= '9') ||
 		    (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'))
-			*p++ = (char)c;
+			(void)fputc(c, f);
 		else
-			p += sprintf(p, "%%%02x", c);
+			(void)fprintf(f, "%%%02x", c);
 	}
-	(void)sprintf(p, "?immutable=1");
+	(void)fputs("?immutable=1", f);
+	if (fclose(f) != 0) {
+		free(uri);
+		return -ENOMEM;
+	}
 	*ret_uri = uri;
-	uri = NULL; /* handed over */
 	return 0;
 }
 

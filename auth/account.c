@@ -166,7 +166,8 @@ int account_list(struct store *store, uint32_t after, uint32_t n,
 }
 
 /* Seals the account for its row and sets the row's MAC. */
-static int row_close(struct store *store, const struct account *account, struct stored_row *row) {
+static own_frame_ int row_close(struct store *store, const struct account *account,
+				struct stored_row *row) {
 	uint8_t plain[ACCOUNT_PLAIN_MAX];
 	size_t n = account_encode(account, plain);
 	int r;
@@ -310,8 +311,8 @@ static const char *describe(const struct account *account, char detail[static LI
 	return detail;
 }
 
-static int create_rows(struct store *store, const struct actor *actor, const struct moment *now,
-                       struct account *account) {
+static own_frame_ int create_rows(struct store *store, const struct actor *actor,
+				  const struct moment *now, struct account *account) {
 	struct stored_row row = { 0 };
 	char detail[LIMIT_TEXT];
 	int r;
@@ -385,7 +386,7 @@ static const struct {
 };
 
 /* Is all that is sealed, roles and validity included, as it was? */
-static bool same_content(const struct account *a, const struct account *b) {
+static own_frame_ bool same_content(const struct account *a, const struct account *b) {
 	uint8_t plain_a[ACCOUNT_PLAIN_MAX];
 	uint8_t plain_b[ACCOUNT_PLAIN_MAX];
 	size_t n = account_encode(a, plain_a);
@@ -468,9 +469,9 @@ static int somebody_administers(struct store *store, const struct admin_rule *ad
 	return r < 0 ? r : r == 1 ? -EBUSY : 0;
 }
 
-static int change_rows(struct store *store, const struct actor *actor, const struct moment *now,
-                       enum audit_event event, const struct admin_rule *admins,
-                       struct account *new) {
+static own_frame_ int change_rows(struct store *store, const struct actor *actor,
+				  const struct moment *now, enum audit_event event,
+				  const struct admin_rule *admins, struct account *new) {
 	struct stored_row row = { 0 };
 	char detail[LIMIT_TEXT];
 	struct account old;

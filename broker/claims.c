@@ -113,7 +113,8 @@ void claims_drain_ring(struct peer *peer) {
 			break;
 		if (r < 0)
 			continue;
-		if (take(peer->engine, peer->seat, &record, EMERGENCY_BY_RING, peer->uid, &outcome) < 0)
+		if (take(peer->engine, peer->seat, &record, EMERGENCY_BY_RING, peer->uid,
+			 &outcome) < 0)
 			return; /* the supervisor still has the ring and spools it */
 	}
 	engine_tell_ring(peer->engine, peer, -1, false);

@@ -54,7 +54,8 @@ int engine_record(struct engine *engine, struct journal_entry *entry) {
 		entry->flags |= ENTRY_NOT_ISOLATED;
 	r = journal_append(engine->store, entry);
 	if (r == 0)
-		clock_not_before(&engine->clock, entry->at.trust == CLOCK_TRUSTED ? entry->at.wall_ms : 0);
+		clock_not_before(&engine->clock,
+				 entry->at.trust == CLOCK_TRUSTED ? entry->at.wall_ms : 0);
 	else if (r != -EINVAL)
 		engine_store_failed(engine, r);
 	return r;
@@ -361,8 +362,8 @@ static void tick_seat(struct engine *e, struct seat_runtime *s, const struct mom
 
 	memcpy(id, s->seat.emergency.id, sizeof(id));
 	(void)seat_tick(e->store, &s->seat, engine_policy(e), now);
-	if (s->seat.emergency.open && emergency_tick(e->store, engine_policy(e), &s->seat, now, &ended,
-	                                                &ask) < 0)
+	if (s->seat.emergency.open &&
+	    emergency_tick(e->store, engine_policy(e), &s->seat, now, &ended, &ask) < 0)
 		engine_alarm(e, ALARM_STORE_FAILED, true);
 	if (ended)
 		engine_tell_emergency(e, s, id, "emergency-ended", "patient-gone");

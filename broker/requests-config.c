@@ -123,7 +123,8 @@ static int redeem(struct request *r, const struct content *content) {
 	if (e == -EBADMSG)
 		return -EPROTO;
 	if (e == -ENOENT) {
-		v = seat_decide(&r->seat->seat, &r->engine->policy->table, action, &r->now, &reason);
+		v = seat_decide(&r->seat->seat, &r->engine->policy->table, action, &r->now,
+				&reason);
 		(void)reply_denied(r, v == CW_ALLOW ? CW_CONFIRM : v, reason);
 		return 1;
 	}
@@ -239,8 +240,8 @@ static int take_roles(struct request *r, struct policy_question *q) {
 	e = frame_get_text(r->body, "name", name, sizeof(name));
 	if (e < 0)
 		return e == -ENOENT ? 0 : -EPROTO;
-	if (seat_decide(&r->seat->seat, t, policy_builtin_index(t, POLICY_HISTORY), &r->now, &reason) !=
-	    CW_ALLOW) {
+	if (seat_decide(&r->seat->seat, t, policy_builtin_index(t, POLICY_HISTORY), &r->now,
+			&reason) != CW_ALLOW) {
 		(void)reply_denied(r, CW_DENY, CW_REASON_ROLE);
 		return 1;
 	}

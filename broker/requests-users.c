@@ -150,7 +150,8 @@ static int op_start(struct request *r, struct secret_op *op, uint32_t n) {
 		password_one_time(random, &op->secrets[i]);
 		job->kind = PASSWORD_JOB_MAKE;
 		job->candidate = op->secrets[i];
-		job->cost = (struct argon2_cost){ rules->argon2_memory_kib, rules->argon2_passes, 1 };
+		job->cost =
+			(struct argon2_cost){ rules->argon2_memory_kib, rules->argon2_passes, 1 };
 	}
 	if (worker_submit(r->engine->hasher, &task) < 0) {
 		struct frame_writer w;
@@ -334,7 +335,8 @@ static int change(struct request *r, struct account *account, enum audit_event e
 	if (e < 0)
 		return reply_errno(r, e);
 	for (uint32_t i = 0; i < r->engine->n_seats; ++i)
-		if (seat_refresh(r->engine->store, &r->engine->seats[i].seat, r->engine->policy, &r->now))
+		if (seat_refresh(r->engine->store, &r->engine->seats[i].seat, r->engine->policy,
+				 &r->now))
 			engine_publish(r->engine, &r->engine->seats[i], false);
 	return reply(r, RESULT_OK);
 }
@@ -380,7 +382,8 @@ int handle_user_role(struct request *r) {
 		return e;
 	bits = seat_role_bits(&r->engine->policy->table, added.roles, added.n_roles);
 	if (bits != 0) {
-		e = administer_bounds(r->engine->policy, r->seat->seat.session.roles, bits, &until_s);
+		e = administer_bounds(r->engine->policy, r->seat->seat.session.roles, bits,
+				      &until_s);
 		if (e == 0)
 			e = administer_limit(&account, until_s, &r->now);
 		if (e < 0)
@@ -425,8 +428,8 @@ static uint64_t locked_ms(struct request *r, const struct account *account) {
 		struct lockout lockout = { 0 };
 
 		key.seat = (uint8_t)(i + 1);
-		(void)lockout_read(r->engine->store, &r->engine->policy->settings.lockout, &key, &r->now,
-		                   &lockout);
+		(void)lockout_read(r->engine->store, &r->engine->policy->settings.lockout, &key,
+				   &r->now, &lockout);
 		if (lockout.remaining_ms > longest)
 			longest = lockout.remaining_ms;
 	}

@@ -13,7 +13,7 @@
  * are refused, and the refusal recorded, before their handler is called.
  */
 const struct request_rule request_rules[VERB_N] = {
-	/* verb                 name            phase          asks      store  policy keys, handler */
+	/* verb: name, phase, what it asks, needs a store, needs a policy, keys, handler */
 	[VERB_HELLO] = { "hello", PEER_GREETING, ANYBODY, false, false,
 			 KEYS("version", "actions", "app"), handle_hello, true },
 	[VERB_STATUS] = { "status", PEER_OPEN, ANYBODY, false, false, KEYS(), handle_status },
@@ -47,8 +47,8 @@ const struct request_rule request_rules[VERB_N] = {
 			    handle_user_add },
 	[VERB_USER_LIST] = { "user.list", PEER_OPEN, POLICY_ACCOUNTS, true, true, KEYS("after"),
 			     handle_user_list },
-	[VERB_USER_DISABLE] = { "user.disable", PEER_OPEN, POLICY_ACCOUNTS, true, true, KEYS("name"),
-				handle_user_disable },
+	[VERB_USER_DISABLE] = { "user.disable", PEER_OPEN, POLICY_ACCOUNTS, true, true,
+				KEYS("name"), handle_user_disable },
 	[VERB_USER_ENABLE] = { "user.enable", PEER_OPEN, POLICY_ACCOUNTS, true, true, KEYS("name"),
 			       handle_user_enable },
 	[VERB_USER_RESET] = { "user.reset", PEER_OPEN, POLICY_ACCOUNTS, true, true, KEYS("name"),
@@ -235,7 +235,8 @@ static enum cw_verdict decide_builtin(struct request *r, enum policy_builtin whi
 		*ret_reason = CW_REASON_NO_SESSION;
 		v = CW_SIGN_IN;
 	} else {
-		v = seat_decide(&seat->seat, &r->engine->policy->table, action, &r->now, ret_reason);
+		v = seat_decide(&seat->seat, &r->engine->policy->table, action, &r->now,
+				ret_reason);
 	}
 	if (v != CW_ALLOW)
 		record_denied(r, action, *ret_reason);

@@ -76,7 +76,8 @@ static void on_closed(uv_handle_t *handle) {
 }
 
 int worker_new(uv_loop_t *loop, uint32_t n_queue, struct worker **ret_worker) {
-	uv_thread_options_t options = { .flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = WORKER_STACK };
+	uv_thread_options_t options = { .flags = UV_THREAD_HAS_STACK_SIZE,
+					.stack_size = WORKER_STACK };
 	struct worker *w = calloc(1, sizeof(*w));
 	uv_async_t *async = calloc(1, sizeof(*async));
 

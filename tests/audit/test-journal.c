@@ -21,19 +21,19 @@ static const struct {
 	const char *why;
 	struct journal_entry e;
 } bad_entries[] = {
-	{"no event",			   { .event = EVENT_NONE }                             },
-	{ "an event that is not published",    { .event = (enum audit_event)299 }                  },
-	{ "an outcome that is not published",  { .event = EVENT_USE, .outcome = OUTCOME_N }        },
-	{ "an assurance above the ladder",     { .event = EVENT_USE, .assurance = CW_N_ASSURANCES }},
-	{ "a factor that does not exist",      { .event = EVENT_USE, .factor = CW_N_FACTORS }      },
-	{ "a reason that does not exist",      { .event = EVENT_USE, .reason = CW_N_REASONS }      },
-	{ "a seat that no device has",         { .event = EVENT_USE, .seat = LIMIT_SEATS + 1 }     },
+	{ "no event", { .event = EVENT_NONE } },
+	{ "an event that is not published", { .event = (enum audit_event)299 } },
+	{ "an outcome that is not published", { .event = EVENT_USE, .outcome = OUTCOME_N } },
+	{ "an assurance above the ladder", { .event = EVENT_USE, .assurance = CW_N_ASSURANCES } },
+	{ "a factor that does not exist", { .event = EVENT_USE, .factor = CW_N_FACTORS } },
+	{ "a reason that does not exist", { .event = EVENT_USE, .reason = CW_N_REASONS } },
+	{ "a seat that no device has", { .event = EVENT_USE, .seat = LIMIT_SEATS + 1 } },
 	{ "a clock that is more than trusted",
-         { .event = EVENT_USE, .at.trust = (enum clock_trust)3 }                                   },
-	{ "an action that is not UTF-8",       { .event = EVENT_USE, .action = "\xff" }            },
-	{ "a name that is not UTF-8",          { .event = EVENT_USE, .name = "\xff" }              },
-	{ "a text that is not UTF-8",          { .event = EVENT_USE, .text = "a\xff" }             },
-	{ "a name with an escape",             { .event = EVENT_USE, .name = "\x1b[1m" }           },
+	  { .event = EVENT_USE, .at.trust = (enum clock_trust)3 } },
+	{ "an action that is not UTF-8", { .event = EVENT_USE, .action = "\xff" } },
+	{ "a name that is not UTF-8", { .event = EVENT_USE, .name = "\xff" } },
+	{ "a text that is not UTF-8", { .event = EVENT_USE, .text = "a\xff" } },
+	{ "a name with an escape", { .event = EVENT_USE, .name = "\x1b[1m" } },
 };
 
 START_TEST(a_bad_entry_is_refused_and_nothing_written) {

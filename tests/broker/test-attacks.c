@@ -100,7 +100,8 @@ static int write_page(int fd) {
 	again = open(path, O_RDWR);
 	if (again >= 0 && pwrite(again, "x", 1, 0) >= 0)
 		r |= 8;
-	if (again >= 0 && mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, again, 0) != MAP_FAILED)
+	if (again >= 0 &&
+	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, again, 0) != MAP_FAILED)
 		r |= 16;
 	if (mprotect((void *)(uintptr_t)ui.page, 4096, PROT_READ | PROT_WRITE) == 0)
 		r |= 32;
@@ -142,7 +143,8 @@ START_TEST(the_user_interfaces_uid_gets_nowhere) {
 
 		ck_assert_int_ge(pid, 0);
 		if (pid == 0) {
-			if (setresgid(UI_UID, UI_UID, UI_UID) < 0 || setresuid(UI_UID, UI_UID, UI_UID) < 0)
+			if (setresgid(UI_UID, UI_UID, UI_UID) < 0 ||
+			    setresuid(UI_UID, UI_UID, UI_UID) < 0)
 				_exit(99);
 			_exit(attacks[i].attack());
 		}

@@ -76,7 +76,8 @@ int main(void) {
 	SRunner *r = NULL;
 	int failed = 0;
 
-	tcase_add_loop_test(t, clock_trust_matches_table, 0, (int)(sizeof(cases) / sizeof(cases[0])));
+	tcase_add_loop_test(t, clock_trust_matches_table, 0,
+			    (int)(sizeof(cases) / sizeof(cases[0])));
 	tcase_add_test(t, suspicion_stays_until_the_clock_is_put_back);
 	tcase_add_test(t, nothing_before_the_last_entry_is_believed);
 	suite_add_tcase(s, t);

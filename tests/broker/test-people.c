@@ -349,7 +349,8 @@ static bool confirm_with(struct caller *c, const char *second) {
 	return false;
 }
 
-static uint64_t redeem(struct caller *c, const uint8_t *receipt, size_t n, const uint8_t digest[32]) {
+static uint64_t redeem(struct caller *c, const uint8_t *receipt, size_t n,
+		       const uint8_t digest[32]) {
 	uint8_t buffer[2048];
 	struct frame_writer w;
 	uint64_t verdict = 0;

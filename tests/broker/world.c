@@ -491,7 +491,8 @@ void caller_record(struct caller *c, struct ring_record *r) {
 	ck_assert(ring_write(c->ring, r));
 	packet[0] = PROTOCOL_RAW_RECORD;
 	memcpy(packet + 1, r, sizeof(*r));
-	ck_assert_int_eq(send(c->fd, packet, sizeof(packet), MSG_NOSIGNAL), (ssize_t)sizeof(packet));
+	ck_assert_int_eq(send(c->fd, packet, sizeof(packet), MSG_NOSIGNAL),
+			 (ssize_t)sizeof(packet));
 }
 
 uint64_t history_count(struct caller *c, const char *event) {

@@ -47,16 +47,17 @@ static void table_make(struct policy_table *t) {
 	for (uint32_t i = 0; i < 4; ++i) {
 		t->actions[i].kind = fake_actions[i].kind;
 		t->actions[i].roles = 1;
-		strcpy(t->action_names[i], fake_actions[i].name);
+		(void)snprintf(t->action_names[i], sizeof(t->action_names[i]), "%s",
+		               fake_actions[i].name);
 	}
 	t->actions[STOP].roles = 0;
 	t->actions[LIMITS].assurance = CW_ASSURANCE_PASSWORD;
 	t->actions[UPDATE].assurance = CW_ASSURANCE_STRONG;
 	t->actions[UPDATE].fresh_ms = 120000;
 	t->actions[UPDATE].confirm = CW_CONFIRM_SAME_PERSON;
-	strcpy(t->role_names[0], "nurse");
-	strcpy(t->context_names[0], "routine");
-	strcpy(t->seat_names[0], "main");
+	memcpy(t->role_names[0], "nurse", sizeof("nurse"));
+	memcpy(t->context_names[0], "routine", sizeof("routine"));
+	memcpy(t->seat_names[0], "main", sizeof("main"));
 	t->contexts[0].idle_lock_ms = 300000;
 	t->contexts[0].care = CW_ASSURANCE_CODE;
 	t->contexts[0].guarded = CW_ASSURANCE_PASSWORD;
@@ -76,7 +77,7 @@ void fake_begin(struct fake *f) {
 	memset(f, 0, sizeof(*f));
 	f->fd = -1;
 	f->ring_fd = -1;
-	strcpy(f->folder, "/tmp/careward-test-XXXXXX");
+	memcpy(f->folder, "/tmp/careward-test-XXXXXX", sizeof("/tmp/careward-test-XXXXXX"));
 	must(mkdtemp(f->folder) != NULL, "folder");
 	(void)snprintf(f->path, sizeof(f->path), "%s/main", f->folder);
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", f->path);

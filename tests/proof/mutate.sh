@@ -10,6 +10,7 @@
 
 set -u
 here=tests/proof
+# shellcheck source=tests/proof/common.sh
 . "$here/common.sh" || exit 1
 
 # field BLOCK NAME: the text behind "NAME: ", one line for each.
@@ -75,6 +76,7 @@ try_sources() {
 
 try_goals() {
 	wp "$1" -wp-fct "$3" ${4:+-wp-prop="$4"} "$1/$2" >"$1/log"
+	# shellcheck disable=SC2046 # two numbers
 	set -- $(goals "$1/log")
 	if [ $# -ne 2 ]; then
 		echo "DOES NOT COMPILE"
@@ -94,7 +96,7 @@ awk -v out="$out/mutation-" '
 	!inside { inside = 1; n++ }
 	{ print > (out n) }
 ' $here/mutations
-total=$(ls "$out" | grep -c '^mutation-[0-9]*$')
+total=$(find "$out" -maxdepth 1 -name 'mutation-[0-9]*' | wc -l)
 
 # Two at a time, in order.
 n=1

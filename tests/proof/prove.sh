@@ -9,6 +9,7 @@
 
 set -u
 here=tests/proof
+# shellcheck source=tests/proof/common.sh
 . "$here/common.sh" || exit 1
 
 failed=0
@@ -45,6 +46,7 @@ prove_all() {
 
 check_goals() {
 	log=$out/$1.txt
+	# shellcheck disable=SC2046 # two numbers
 	set -- "$1" "$2" $(goals "$log")
 	if [ $# -ne 4 ]; then
 		tail -n 5 "$log" >&2

@@ -35,11 +35,11 @@ static void table_make(void) {
 	table.actions[0].kind = CW_KIND_ALWAYS;
 	table.actions[1].kind = CW_KIND_CARE;
 	table.actions[1].roles = 1;
-	strcpy(table.action_names[0], "therapy.stop");
-	strcpy(table.action_names[1], "therapy.start");
-	strcpy(table.role_names[0], "nurse");
-	strcpy(table.context_names[0], "routine");
-	strcpy(table.seat_names[0], "main");
+	memcpy(table.action_names[0], "therapy.stop", sizeof("therapy.stop"));
+	memcpy(table.action_names[1], "therapy.start", sizeof("therapy.start"));
+	memcpy(table.role_names[0], "nurse", sizeof("nurse"));
+	memcpy(table.context_names[0], "routine", sizeof("routine"));
+	memcpy(table.seat_names[0], "main", sizeof("main"));
 	table.contexts[0].idle_lock_ms = 300000;
 	table.contexts[0].care = CW_ASSURANCE_CODE;
 	table.contexts[0].guarded = CW_ASSURANCE_PASSWORD;

@@ -29,7 +29,7 @@ static struct ring_record use(uint64_t serial) {
 
 	record.reason = CW_REASON_EMERGENCY;
 	memset(record.emergency, 7, sizeof(record.emergency));
-	strcpy(record.action, "therapy.start");
+	memcpy(record.action, "therapy.start", sizeof("therapy.start"));
 	return record;
 }
 
