@@ -130,6 +130,8 @@ static void become_broker(const struct broker *b, int ready, int log) {
 	}
 	if (dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0 || dup2(ready, READY_FD) < 0)
 		_exit(127);
+	/* dup2() onto itself leaves it to be closed. */
+	(void)fcntl(READY_FD, F_SETFD, 0);
 	/* A key pressed at the terminal is for the screen, not for the broker. */
 	(void)setsid();
 	memcpy(&argv, &list, sizeof(argv));

@@ -35,6 +35,8 @@ static void become(const char *const *args, int secrets, int out) {
 	if (dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0 ||
 	    dup2(secrets, CHILD_SECRETS_FD) < 0)
 		_exit(127);
+	/* dup2() onto itself leaves it to be closed. */
+	(void)fcntl(CHILD_SECRETS_FD, F_SETFD, 0);
 	memcpy(&argv, &args, sizeof(argv));
 	(void)execv(args[0], argv);
 	_exit(127);

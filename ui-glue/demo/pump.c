@@ -193,6 +193,8 @@ static void on_alarm(struct pump *pump, const struct cw_event *e) {
 static void on_error(struct pump *pump, const struct cw_event *e) {
 	if (e->attempt != 0 && e->attempt == pump->attempt)
 		pump->attempt = 0;
+	if (pump->n_entries == 0)
+		pump->history_open = false;
 	if (e->message[0] == '\0' || e->reason != CW_REASON_NONE)
 		pump_note(pump, "%s", message_words(MESSAGE_REASON, (unsigned long)e->reason));
 	else

@@ -125,10 +125,14 @@ static bool take_key(struct pump *pump, int64_t now_ms) {
 		timeout(ESCAPE_MS);
 		r = get_wch(&key);
 		timeout(0);
-		if (r == OK && key == '0')
+		if (r == OK && key == '0') {
 			pump_touch_glass(pump, now_ms);
-		else
-			escape(pump);
+			return true;
+		}
+		escape(pump);
+		/* It was Esc, and then another key. */
+		if (r == OK)
+			(void)unget_wch((wchar_t)key);
 		return true;
 	}
 	if (pump->dialog.open) {

@@ -1,0 +1,150 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Drives the interactive demo in a terminal of 80x24, as a person would.
+# usage: test-terminal.sh CAREWARD-DEMO
+set -u
+
+demo=$1
+if ! command -v tmux >/dev/null; then
+	echo "1..0 # SKIP the terminal was NOT tested: tmux is not installed"
+	exit 0
+fi
+
+folder=$(mktemp -d)
+export TMUX_TMPDIR="$folder"
+unset TMUX
+# A tmux of our own, which ends with us, and the demo with it.
+# shellcheck disable=SC2317 # called by the trap
+finish() {
+	tmux kill-server 2>/dev/null
+	rm -rf "$folder"
+}
+trap finish EXIT
+trap 'exit 1' INT TERM HUP
+
+number=0 failed=0
+ok() {
+	number=$((number + 1))
+	echo "ok $number - $1"
+}
+not_ok() {
+	number=$((number + 1)) failed=$((failed + 1))
+	echo "not ok $number - $1"
+	screen | sed 's/^/# /'
+}
+
+screen() { tmux capture-pane -p -t demo; }
+keys() { tmux send-keys -t demo "$@"; }
+text() { tmux send-keys -t demo -l "$1"; }
+
+# shows SENTENCE WORDS: the words come onto the screen, soon.
+shows() {
+	i=0
+	while [ $i -lt 300 ]; do
+		if screen | grep -qF -- "$2"; then
+			ok "$1"
+			return 0
+		fi
+		i=$((i + 1))
+		sleep 0.1
+	done
+	not_ok "$1"
+	return 1
+}
+
+# hides SENTENCE WORDS: the words go, soon.
+hides() {
+	i=0
+	while [ $i -lt 100 ]; do
+		if ! screen | grep -qF -- "$2"; then
+			ok "$1"
+			return 0
+		fi
+		i=$((i + 1))
+		sleep 0.1
+	done
+	not_ok "$1"
+}
+
+tmux new-session -d -x 80 -y 24 -s demo "TERM=screen-256color '$demo'; echo left with \$?; cat"
+shows "commissioning hands out one-time passwords" "one-time password" || exit 1
+secret=$(screen | awk '$1 == "lee" { print $NF }')
+[ -n "$secret" ] && ok "the nurse has one" || not_ok "the nurse has one"
+
+keys Enter
+shows "nobody is signed in: care says why it is not offered" "Nobody is signed in here."
+screen | tail -n 1 | grep -qF "EMERGENCY: press F10 twice" && ok "the last of 24 lines is the glass" ||
+	not_ok "the last of 24 lines is the glass"
+screen | grep -q "Nurse" && not_ok "the silent screen has no name" || ok "the silent screen has no name"
+
+keys 3
+shows "touching care asks who it is" "Name:"
+text lee
+keys Enter
+shows "then for the password" "Password:"
+text "$secret"
+shows "which is not shown" "********************"
+screen | grep -qF "$secret" && not_ok "not a letter of it" || ok "not a letter of it"
+keys Enter
+shows "a one-time password can only be changed" "can only be changed"
+text short
+keys Enter
+shows "a short one is refused in words" "It is too short."
+text "green marmalade 41 hats"
+keys Enter
+shows "it is asked for twice" "New password again"
+text "green marmalade 41 hats"
+keys Enter
+shows "then the nurse is in" "Signed in: Nurse Lee"
+shows "with the last sign-in and the failures since" "Failures since then: 0"
+keys 3
+shows "care is given" "The therapy runs."
+keys 8
+shows "a guarded action is done when it is recorded" "The brightness is 80 %."
+keys 9
+shows "what the role does not include is refused in words" "Your role does not include this."
+keys h
+sleep 1
+shows "the history is not for a nurse" "Your role does not include this."
+
+keys l
+shows "locked: care says why" "The screen is locked."
+hides "locked: the name is gone" "Nurse Lee"
+keys Enter
+shows "somebody signs in" "Name:"
+text lee
+keys Enter
+shows "with a password" "Password:"
+text wrong
+keys Enter
+shows "a wrong one is refused, whatever was wrong" "Name or password is wrong."
+
+keys F10
+shows "one touch asks for the second" "Once more F10"
+keys F10
+shows "two touches break the glass" "EMERGENCY  Care is open to everybody"
+keys 3
+shows "care works" "The therapy runs."
+keys Enter
+shows "other functions ask the owner to unlock" "Password:"
+keys Escape
+hides "which can be given up" "Password:"
+keys e
+shows "a person ends it, and is asked why" "Why was the glass broken?"
+keys 2
+shows "the reason is taken" "Thank you."
+hides "the banner is gone" "EMERGENCY  Care is open"
+
+# Without an F10 key: Esc 0, twice.
+keys Escape 0
+shows "Esc 0 is a touch as well" "Once more F10"
+keys Escape 0
+shows "and twice breaks the glass" "EMERGENCY  Care is open to everybody"
+keys e
+shows "it is ended" "Why was the glass broken?"
+keys 5
+
+keys q
+shows "leaving leaves nothing behind" "left with 0"
+echo "1..$number"
+[ $failed = 0 ]
