@@ -80,7 +80,8 @@ int claims_packet(struct peer *peer, const uint8_t *packet, size_t n) {
 		return -EPROTO;
 	if (!budget_take(&peer->records, now.boot_ms, PEER_RECORDS_PER_S) &&
 	    !is_precious(peer, &record)) {
-		/* Counted: claims_flush_budget() records it. What was used is not known any more. */
+		/* Counted: claims_flush_budget() records it. What was used is not known any more.
+		 */
 		if (record.kind == RECORD_USE)
 			peer->seat->seat.emergency.used_unknown = true;
 		tell_recorded(peer, &record);
