@@ -18,6 +18,18 @@ static void tell_recorded(struct peer *peer, const struct ring_record *record) {
 		peer_send(peer, buffer, w.n, NULL, 0);
 }
 
+/* It ended while this client was not there: it would stay open in its memory. */
+static void tell_over(struct peer *peer, const struct ring_record *record) {
+	uint8_t buffer[96];
+	struct frame_writer w;
+
+	frame_begin(&w, buffer, sizeof(buffer), FRAME_EVENT, 0, "emergency-ended");
+	frame_bytes(&w, "emergency", record->emergency, sizeof(record->emergency));
+	frame_text(&w, "how", "before");
+	if (frame_end(&w) == 0)
+		peer_send(peer, buffer, w.n, NULL, 0);
+}
+
 static void tell_seat(struct seat_runtime *seat, const struct ring_record *record,
                       const struct emergency_outcome *outcome) {
 	if (outcome->began)
@@ -72,6 +84,8 @@ int claims_packet(struct peer *peer, const uint8_t *packet, size_t n) {
 		return -EPROTO;
 	if (outcome.recorded)
 		tell_recorded(peer, &record);
+	if (outcome.over)
+		tell_over(peer, &record);
 	return 0;
 }
 

@@ -105,7 +105,9 @@ int handle_signal(struct request *r) {
 	}
 	index = policy_signal_index(&r->engine->policy->table, name);
 	if (index < 0)
-		return reply_message(r, RESULT_NOT_FOUND, "unknown-signal");
+		return reply_nearest(r, "unknown-signal",
+		                     policy_nearest(name, r->engine->policy->table.signal_names,
+		                                    r->engine->policy->table.n_signals));
 	e = seat_signal(&r->seat->seat, &r->engine->policy->table, (uint32_t)index, v, &r->now);
 	if (e == -EACCES)
 		return reply_message(r, RESULT_DENIED, "signal-of-another-seat");

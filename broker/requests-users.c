@@ -164,24 +164,24 @@ static int op_start(struct request *r, struct secret_op *op, uint32_t n) {
 	return 0;
 }
 
-/* Copies role names into an account; all must be known. Return: bits; -ENOENT, -EPROTO. */
+/* Copies role names into an account; all must be known. Return: 0; 1 answered; -EPROTO. */
 static int take_roles(struct request *r, const char *key, struct account *account) {
+	const struct policy_table *t = &r->engine->policy->table;
 	char names[LIMIT_ROLES_OF_ACCOUNT][POLICY_NAME_SIZE];
 	int n = request_names(r, key, names, LIMIT_ROLES_OF_ACCOUNT);
 
 	if (n < 0)
 		return n;
 	for (int i = 0; i < n; ++i) {
-		if (policy_role_index(&r->engine->policy->table, names[i]) < 0)
-			return -ENOENT;
+		if (policy_role_index(t, names[i]) < 0) {
+			(void)reply_nearest(r, "unknown-role",
+			                    policy_nearest(names[i], t->role_names, t->n_roles));
+			return 1;
+		}
 		if (administer_add_role(account, names[i]) < 0)
 			return -EPROTO;
 	}
 	return 0;
-}
-
-static int reply_unknown_role(struct request *r) {
-	return reply_message(r, RESULT_NOT_FOUND, "unknown-role");
 }
 
 /* name, person, display, validity. Return: 0; 1 answered (invalid); -EPROTO. */
@@ -229,10 +229,8 @@ int handle_init(struct request *r) {
 	if (e != 0)
 		return e < 0 ? e : 0;
 	e = take_roles(r, "roles", &op->account);
-	if (e == -ENOENT)
-		return reply_unknown_role(r);
-	if (e < 0)
-		return e;
+	if (e != 0)
+		return e < 0 ? e : 0;
 	administer_admins(r->engine->policy, &admins);
 	admin_action = policy_builtin_index(&r->engine->policy->table, POLICY_ACCOUNTS);
 	bits = seat_role_bits(&r->engine->policy->table, op->account.roles, op->account.n_roles);
@@ -264,10 +262,8 @@ int handle_user_add(struct request *r) {
 	if (e != 0)
 		return e < 0 ? e : 0;
 	e = take_roles(r, "roles", &op->account);
-	if (e == -ENOENT)
-		return reply_unknown_role(r);
-	if (e < 0)
-		return e;
+	if (e != 0)
+		return e < 0 ? e : 0;
 	wanted = seat_role_bits(&r->engine->policy->table, op->account.roles, op->account.n_roles);
 	e = administer_bounds(r->engine->policy, s->roles, wanted, &until_s);
 	if (e == 0)
@@ -289,6 +285,35 @@ int handle_user_add(struct request *r) {
 	return op_start(r, op, 1);
 }
 
+#define NAMES_COMPARED 1000u
+
+struct names {
+	char (*list)[POLICY_NAME_SIZE];
+	uint32_t n;
+};
+
+static int take_name(const struct account *account, void *userdata) {
+	struct names *names = userdata;
+
+	if (account->state == ACCOUNT_ENABLED || account->state == ACCOUNT_DISABLED)
+		memcpy(names->list[names->n++], account->name, sizeof(account->name));
+	return names->n < NAMES_COMPARED ? 0 : 1;
+}
+
+/* Only to somebody who may list the accounts anyway. */
+static int reply_unknown_account(struct request *r, const char *name) {
+	struct names names = { .list = calloc(NAMES_COMPARED, POLICY_NAME_SIZE) };
+
+	if (!names.list)
+		return reply_nearest(r, "unknown-account", NULL);
+	(void)account_list(r->engine->store, 0, NAMES_COMPARED, take_name, &names);
+	(void)reply_nearest(
+		r, "unknown-account",
+		policy_nearest(name, (const char(*)[POLICY_NAME_SIZE])names.list, names.n));
+	free(names.list);
+	return 0;
+}
+
 /* Finds the account named in the body and asks whether it may be changed. Return: 0; 1 answered. */
 static int take_target(struct request *r, struct account *account) {
 	char typed[LIMIT_NAME], name[LIMIT_NAME];
@@ -299,8 +324,12 @@ static int take_target(struct request *r, struct account *account) {
 	e = account_normalise(typed, strlen(typed), name);
 	if (e == 0)
 		e = account_by_name(r->engine->store, name, account);
+	if (e == -EINVAL || e == -ENOENT) {
+		(void)reply_unknown_account(r, typed);
+		return 1;
+	}
 	if (e < 0) {
-		(void)reply_errno(r, e == -EINVAL ? -ENOENT : e);
+		(void)reply_errno(r, e);
 		return 1;
 	}
 	e = administer_may_change(r->engine->policy, r->seat->seat.session.account,
@@ -376,10 +405,8 @@ int handle_user_role(struct request *r) {
 	if (n < 0)
 		return n;
 	e = take_roles(r, "add", &added);
-	if (e == -ENOENT)
-		return reply_unknown_role(r);
-	if (e < 0)
-		return e;
+	if (e != 0)
+		return e < 0 ? e : 0;
 	bits = seat_role_bits(&r->engine->policy->table, added.roles, added.n_roles);
 	if (bits != 0) {
 		e = administer_bounds(r->engine->policy, r->seat->seat.session.roles, bits,

@@ -94,6 +94,10 @@ START_TEST(ended_is_final) {
 	record(&ui, RECORD_END, 2, 0);
 	ck_assert(recorded(&ui, 2));
 	record(&ui, RECORD_START, 3, 5000);
+	ck_assert(caller_event(&ui, "emergency-ended"));
+	/* A client that missed the end says the first one again. */
+	record(&ui, RECORD_START, 1, 5000);
+	ck_assert(caller_event(&ui, "emergency-ended"));
 	ck_assert_uint_eq(caller_call(&ui, "status"), RESULT_OK);
 	ck_assert_uint_eq(state_of(&ui).emergency, 0);
 	end();

@@ -2,6 +2,7 @@
 
 #undef NDEBUG
 
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -236,6 +237,20 @@ static void lock_and_unlock(void) {
 	ck_assert_int_eq(world.seat.session.lock, SEAT_UNLOCKED);
 }
 
+/* The lock could not be written; the session was locked all the same. */
+static void lock_unrecorded_and_unlock(void) {
+	const char *const answers[] = { RIGHT("ada"), NULL };
+	struct attempt *a;
+
+	fault_at(1, true);
+	(void)seat_lock(world.store, &world.seat, &world.now, "person");
+	(void)fault_off();
+	(void)store_reopen(world.store);
+	a = converse(CW_PURPOSE_UNLOCK, answers);
+	apply(attempt_result(a));
+	(void)attempt_free(a);
+}
+
 static void lock(void) {
 	(void)seat_lock(world.store, &world.seat, &world.now, "person");
 }
@@ -311,6 +326,8 @@ static const struct {
 	  CW_REASON_CONFIRMATION },
 	{ "PO-06 after lock and unlock", lock_and_unlock, "settings.limits", 0xd1, CW_DENY,
 	  CW_REASON_CONFIRMATION },
+	{ "PO-06 after a lock that could not be recorded", lock_unrecorded_and_unlock,
+	  "settings.limits", 0xd1, CW_DENY, CW_REASON_CONFIRMATION },
 	{ "PO-06 in another session of the same person", sign_out_and_in, "settings.limits", 0xd1,
 	  CW_DENY, CW_REASON_OTHER_SESSION },
 	{ "PO-06 after a handover", hand_over, "settings.limits", 0xd1, CW_DENY,
@@ -357,14 +374,44 @@ START_TEST(PO_06_a_receipt_is_good_for_what_it_says) {
 }
 END_TEST
 
+static int64_t state_of_the_approval(void) {
+	sqlite3_stmt *stmt = NULL;
+	int64_t state;
+
+	ck_assert_int_eq(store_prepare(world.store, "SELECT state FROM approvals", &stmt), 0);
+	ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
+	state = sqlite3_column_int64(stmt, 0);
+	(void)sqlite3_reset(stmt);
+	return state;
+}
+
+static void (*const voiding[])(void) = { lock, sign_out_and_in, hand_over, lose_role };
+
+START_TEST(what_is_void_is_void_in_the_store) {
+	uint8_t receipt[APPROVAL_RECEIPT_MAX];
+
+	sign_in(ADA);
+	(void)approve("settings.limits", receipt);
+	ck_assert_int_eq(state_of_the_approval(), APPROVAL_GIVEN);
+	voiding[_i]();
+	ck_assert_int_eq(state_of_the_approval(), APPROVAL_VOID);
+}
+END_TEST
+
 START_TEST(PO_06_a_second_time_never) {
 	uint8_t receipt[APPROVAL_RECEIPT_MAX];
+	enum cw_reason reason;
 	size_t n;
+	int r;
 
 	sign_in(ADA);
 	n = approve("settings.dose", receipt);
 	ck_assert_int_eq(redeem(receipt, n, "settings.dose"), CW_ALLOW);
-	ck_assert_int_eq(redeem(receipt, n, "settings.dose"), CW_DENY);
+	(void)trail();
+	ck_assert_int_eq(redeem_as(receipt, n, "settings.dose", digest, &r, &reason), CW_DENY);
+	ck_assert_int_eq(r, 0);
+	ck_assert_int_eq(reason, CW_REASON_CONFIRMATION);
+	ck_assert_str_eq(trail(), "receipt-used:refused");
 	/* Nor after a restart of the engine. */
 	world_close();
 	world_open();
@@ -529,6 +576,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, a_lock_in_the_middle_ends_the_approval);
 	tcase_add_test(t, CC_06_a_second_person_who_is_disabled_meanwhile_does_not_count);
 	tcase_add_loop_test(t, PO_06_a_receipt_is_good_for_what_it_says, 0, ARRAY_SIZE(uses));
+	tcase_add_loop_test(t, what_is_void_is_void_in_the_store, 0, ARRAY_SIZE(voiding));
 	tcase_add_test(t, PO_06_a_second_time_never);
 	tcase_add_test(t, a_receipt_of_one_person_does_not_do_for_two);
 	tcase_add_test(t, one_changed_bit_in_any_place_is_no_receipt);

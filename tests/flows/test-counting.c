@@ -124,6 +124,32 @@ START_TEST(LK_10_only_the_same_factor_clears) {
 }
 END_TEST
 
+START_TEST(giving_up_while_it_is_hashed_leaves_the_try_standing) {
+	const char *const answers[] = { "kim", WRONG, QUIT, NULL };
+
+	(void)attempt_free(converse(CW_PURPOSE_SIGN_IN, answers));
+	ck_assert_uint_eq(lockout_of_person(KIM).failures, 1);
+}
+END_TEST
+
+START_TEST(names_that_nobody_has_are_counted_apart) {
+	static const char *const names[] = { "zoe", "yan", "xia", "wes", "vic" };
+	unsigned waiting = 0;
+
+	misses("zoe", 5);
+	for (unsigned i = 0; i < ARRAY_SIZE(names); ++i) {
+		const char *const answers[] = { names[i], WRONG, NULL };
+		struct attempt *a = converse(CW_PURPOSE_SIGN_IN, answers);
+
+		waiting += strcmp(message(a), "wait") == 0;
+		(void)attempt_free(a);
+	}
+	/* 1024 buckets, chosen by a key of this device: rarely two, never all. */
+	ck_assert_uint_ge(waiting, 1);
+	ck_assert_uint_le(waiting, 3);
+}
+END_TEST
+
 START_TEST(what_is_given_up_counts_nothing) {
 	static const struct {
 		const char *why;
@@ -253,6 +279,8 @@ static Suite *suite(void) {
 	tcase_add_test(t, LK_04_06_the_wall_clock_neither_locks_nor_unlocks);
 	tcase_add_test(t, LK_05_07_a_reboot_neither_unlocks_nor_locks_for_ever);
 	tcase_add_test(t, LK_10_only_the_same_factor_clears);
+	tcase_add_test(t, giving_up_while_it_is_hashed_leaves_the_try_standing);
+	tcase_add_test(t, names_that_nobody_has_are_counted_apart);
 	tcase_add_test(t, what_is_given_up_counts_nothing);
 	tcase_add_test(t, TM_03_a_late_answer_is_none_whatever_the_wall_clock_says);
 	tcase_add_test(t, PW_07_nothing_longer_than_256_bytes_reaches_the_hash);

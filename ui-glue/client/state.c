@@ -33,8 +33,13 @@ void state_now(struct cw *cw, struct policy_state *ret_state) {
 		memset(state.emergency_id, 0, sizeof(state.emergency_id));
 	}
 	if (cw->local.open) {
+		bool adopted = state.emergency != 0 &&
+			       memcmp(state.emergency_id, cw->local.id, 16) == 0;
+
+		/* Once the broker has it, the broker knows whether the owner unlocked. */
+		if (!adopted)
+			state.suspended = 1;
 		state.emergency = 1;
-		state.suspended = 1;
 		memcpy(state.emergency_id, cw->local.id, sizeof(state.emergency_id));
 	}
 	*ret_state = state;
