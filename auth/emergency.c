@@ -490,7 +490,8 @@ static bool is_well_formed(const struct ring_record *record) {
 
 int emergency_record(struct store *store, const struct policy *policy, struct seat *seat,
 		     const struct ring_record *record, enum emergency_way way, uint32_t peer_uid,
-		     const struct moment *now, struct emergency_outcome *ret_outcome) {
+		     const struct moment *now, const struct emergency_hook *hook,
+		     struct emergency_outcome *ret_outcome) {
 	struct taking t = {
 		.store = store,
 		.policy = policy,
@@ -506,6 +507,8 @@ int emergency_record(struct store *store, const struct policy *policy, struct se
 	/* The emergency is real whether or not anything can be read or written. */
 	known = look_up(&t);
 	takers[record->kind](&t, peer_uid);
+	if (hook)
+		hook->taken(&t.outcome, hook->userdata);
 	r = known < 0 ? known : write_down(&t);
 	t.outcome.recorded = r == 0;
 	t.outcome.repeated = r == 0 && t.is_silent;

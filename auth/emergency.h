@@ -49,10 +49,18 @@ struct emergency_outcome {
 	bool over;     /* a START of one that has ended: tell its client so again         */
 };
 
+/* Told as soon as a record has been taken in, before anything is written. */
+struct emergency_hook {
+	void (*taken)(const struct emergency_outcome *outcome, void *userdata);
+	void *userdata;
+};
+
 /*
  * emergency_record() - take in one record
  * @seat:      of the connection (or of the ring's connection)
  * @peer_uid:  of the connection
+ * @hook:      NULL, or called with what the record changed before it is written:
+ *             the seat's other processes do not wait for the disk
  *
  * One transaction: journal entry, row of the emergency, row of the record.
  * When the store fails, the seat's emergency is adopted and published all the
@@ -64,7 +72,8 @@ struct emergency_outcome {
  */
 int emergency_record(struct store *store, const struct policy *policy, struct seat *seat,
 		     const struct ring_record *record, enum emergency_way way, uint32_t peer_uid,
-		     const struct moment *now, struct emergency_outcome *ret_outcome);
+		     const struct moment *now, const struct emergency_hook *hook,
+		     struct emergency_outcome *ret_outcome);
 
 /*
  * emergency_tick() - time goes by: patient gone, still needed?

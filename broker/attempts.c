@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "auth/approval.h"
 #include "broker/requests.h"
@@ -110,28 +109,21 @@ static void send_signed_in(struct attempt_slot *slot, const struct attempt_resul
 	send_event(slot, &w);
 }
 
-static uint64_t new_session_number(void) {
-	uint64_t n = 0;
-
-	while (n == 0)
-		if (getrandom(&n, sizeof(n), 0) != sizeof(n))
-			n = 0;
-	return n;
-}
-
-/* A session that begins ends an emergency whose uses its role grants. */
+/*
+ * A session that begins ends an emergency whose uses its role grants; one that
+ * has ended lately is marked as explained by who identified himself.
+ */
 static void end_emergency(struct attempt_slot *slot, const struct moment *now) {
 	struct engine *e = slot->engine;
+	bool was_open = slot->seat->seat.emergency.open;
 	uint8_t id[16];
 	int r = 0;
 
-	if (!slot->seat->seat.emergency.open)
-		return;
 	memcpy(id, slot->seat->seat.emergency.id, sizeof(id));
 	r = emergency_on_sign_in(e->store, engine_policy(e), &slot->seat->seat, now);
 	if (r < 0)
 		engine_store_failed(e, r);
-	if (!slot->seat->seat.emergency.open)
+	if (was_open && !slot->seat->seat.emergency.open)
 		engine_tell_emergency(e, slot->seat, id, "emergency-ended", "sign-in");
 }
 
@@ -149,9 +141,8 @@ static void finish_success(struct attempt_slot *slot, const struct attempt_resul
 	}
 	switch (result->purpose) {
 	case CW_PURPOSE_SIGN_IN:
-		handover = seat->session.number != 0 &&
-			   seat->session.account != result->account.number;
-		seat_open(seat, result, new_session_number(), now);
+		handover = result->handover_from != 0;
+		seat_open(seat, result, result->session, now);
 		slot->seat->session_uid = slot->peer_uid;
 		break;
 	case CW_PURPOSE_UNLOCK:
@@ -179,6 +170,8 @@ static void finish_success(struct attempt_slot *slot, const struct attempt_resul
 static void slot_finish(struct attempt_slot *slot, const struct moment *now) {
 	const struct attempt_result *result = attempt_result(slot->attempt);
 
+	/* An attempt may have changed the seat on its way: a re-authentication. */
+	engine_publish(slot->engine, slot->seat, false);
 	if (result->success == ATTEMPT_YES)
 		finish_success(slot, result, now);
 	else
@@ -198,14 +191,16 @@ static void done_hash(void *data) {
 	int r = 0;
 
 	slot->hashing = false;
-	/* Also when nobody waits any more: what was tried is brought to its end. */
+	if (slot->dropped) {
+		/* Nobody waits for it any more: whatever the hash says, nothing opens. */
+		attempt_cancel(slot->attempt, &now, false);
+		slot_free(slot);
+		return;
+	}
 	r = attempt_hashed(slot->attempt, &now);
 	if (r < 0)
 		engine_store_failed(slot->engine, r);
-	if (slot->dropped)
-		slot_free(slot);
-	else
-		slot_drive(slot, &now);
+	slot_drive(slot, &now);
 }
 
 static void slot_drive(struct attempt_slot *slot, const struct moment *now) {

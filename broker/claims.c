@@ -30,27 +30,33 @@ static void tell_over(struct peer *peer, const struct ring_record *record) {
 		peer_send(peer, buffer, w.n, NULL, 0);
 }
 
-static void tell_seat(struct seat_runtime *seat, const struct ring_record *record,
-                      const struct emergency_outcome *outcome) {
+struct taking {
+	struct seat_runtime *seat;
+	const struct ring_record *record;
+};
+
+/* Before anything is written: the seat's other processes do not wait for the disk. */
+static void tell_seat(const struct emergency_outcome *outcome, void *userdata) {
+	const struct taking *t = userdata;
+	struct engine *e = t->seat->engine;
+
 	if (outcome->began)
-		engine_tell_emergency(seat->engine, seat, record->emergency, "emergency", NULL);
+		engine_tell_emergency(e, t->seat, t->record->emergency, "emergency", NULL);
 	if (outcome->ended)
-		engine_tell_emergency(seat->engine, seat, record->emergency, "emergency-ended",
-		                      "person");
+		engine_tell_emergency(e, t->seat, t->record->emergency, "emergency-ended", "person");
 }
 
 /* Return: as emergency_record(). */
 static int take(struct engine *e, struct seat_runtime *seat, const struct ring_record *record,
                 enum emergency_way way, uint32_t uid, struct emergency_outcome *outcome) {
 	struct moment now = engine_now(e);
+	struct taking taking = { seat, record };
+	const struct emergency_hook hook = { tell_seat, &taking };
 	int r = emergency_record(e->store, engine_policy(e), &seat->seat, record, way, uid, &now,
-	                         outcome);
+	                         &hook, outcome);
 
-	if (r == -EBADMSG)
-		return r;
-	if (r < 0)
+	if (r < 0 && r != -EBADMSG)
 		engine_store_failed(e, r);
-	tell_seat(seat, record, outcome);
 	return r;
 }
 
@@ -74,7 +80,10 @@ int claims_packet(struct peer *peer, const uint8_t *packet, size_t n) {
 		return -EPROTO;
 	if (!budget_take(&peer->records, now.boot_ms, PEER_RECORDS_PER_S) &&
 	    !is_precious(peer, &record)) {
-		tell_recorded(peer, &record); /* counted: claims_flush_budget() records it */
+		/* Counted: claims_flush_budget() records it. What was used is not known any more. */
+		if (record.kind == RECORD_USE)
+			peer->seat->seat.emergency.used_unknown = true;
+		tell_recorded(peer, &record);
 		return 0;
 	}
 	if (peer->records.over > 0 && peer->records.used <= 1)

@@ -116,7 +116,8 @@ int handle_signal(struct request *r) {
 	/* A signal is the device's, not one seat's: every seat's contexts hear of it. */
 	for (uint32_t i = 0; i < r->engine->n_seats; ++i)
 		if (&r->engine->seats[i] != r->seat)
-			r->engine->seats[i].seat.signals[index] = r->seat->seat.signals[index];
+			seat_signal_copy(&r->engine->seats[i].seat, &r->seat->seat, &r->engine->policy->table,
+			                 (uint32_t)index, &r->now);
 	engine_publish_all(r->engine, false);
 	return reply(r, RESULT_OK);
 }

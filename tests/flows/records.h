@@ -40,7 +40,7 @@ static inline int take_by(struct ring_record *r, enum emergency_way way,
 
 	r->crc = policy_crc32((const uint8_t *)r, offsetof(struct ring_record, crc), 0);
 	return emergency_record(world.store, world.policy, &world.seat, r, way, 1000, &world.now,
-				o ? o : &outcome);
+				NULL, o ? o : &outcome);
 }
 
 static inline struct emergency_outcome take(struct ring_record r) {

@@ -347,7 +347,7 @@ START_TEST(what_is_no_record_is_a_protocol_error) {
 	r = record(RECORD_START, id_a, 1);
 	r.crc = 1;
 	ck_assert_int_eq(emergency_record(world.store, world.policy, &world.seat, &r,
-					  EMERGENCY_BY_SOCKET, 1000, &world.now, &o),
+					  EMERGENCY_BY_SOCKET, 1000, &world.now, NULL, &o),
 			 -EBADMSG);
 	ck_assert(!world.seat.emergency.open);
 	ck_assert_str_eq(trail(), "");

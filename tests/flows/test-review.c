@@ -25,7 +25,7 @@ static void take(enum record_kind kind, const uint8_t id[16], uint64_t serial, c
 	(void)snprintf(r.name, sizeof(r.name), "%s", name);
 	r.crc = policy_crc32((const uint8_t *)&r, offsetof(struct ring_record, crc), 0);
 	ck_assert_int_eq(emergency_record(world.store, world.policy, &world.seat, &r,
-					  EMERGENCY_BY_SOCKET, 1000, &world.now, &outcome),
+					  EMERGENCY_BY_SOCKET, 1000, &world.now, NULL, &outcome),
 			 0);
 }
 
