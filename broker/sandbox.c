@@ -187,6 +187,14 @@ struct allowed_when {
 #define WHOLE UINT64_MAX
 #define WHOLE_INT 0xffffffffull
 
+static const struct allowed_when absent_when[] = {
+	/*
+	 * The C library asks a caching daemon first, whenever it looks up a user:
+	 * libcrack does, for each new password. It does not mind the answer.
+	 */
+	{"socket", BOTH, 0, WHOLE_INT, AF_UNIX},
+};
+
 static const struct allowed_when allowed_when[] = {
 	{"mmap", ALL, 2, PROT_EXEC, 0},
 	{"mmap2", ALL, 2, PROT_EXEC, 0},
@@ -221,6 +229,24 @@ static int add(scmp_filter_ctx filter, uint32_t action, const char *name,
 	return seccomp_rule_add_array(filter, action, call, compare ? 1 : 0, compare);
 }
 
+static int add_when(scmp_filter_ctx filter, enum who who, uint32_t action,
+                    const struct allowed_when *list, size_t n) {
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; ++i) {
+		struct scmp_arg_cmp compare = {
+			.arg = list[i].argument,
+			.op = SCMP_CMP_MASKED_EQ,
+			.datum_a = list[i].mask,
+			.datum_b = list[i].value,
+		};
+
+		if (list[i].who & who)
+			r = add(filter, action, list[i].name, &compare);
+	}
+	return r;
+}
+
 static int add_tables(scmp_filter_ctx filter, enum who who) {
 	int r = 0;
 
@@ -230,18 +256,11 @@ static int add_tables(scmp_filter_ctx filter, enum who who) {
 	for (size_t i = 0; i < ARRAY_SIZE(absent) && r == 0; ++i)
 		if (absent[i].who & who)
 			r = add(filter, SCMP_ACT_ERRNO(ENOSYS), absent[i].name, NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(allowed_when) && r == 0; ++i) {
-		const struct allowed_when *a = &allowed_when[i];
-		struct scmp_arg_cmp compare = {
-			.arg = a->argument,
-			.op = SCMP_CMP_MASKED_EQ,
-			.datum_a = a->mask,
-			.datum_b = a->value,
-		};
-
-		if (a->who & who)
-			r = add(filter, SCMP_ACT_ALLOW, a->name, &compare);
-	}
+	if (r == 0)
+		r = add_when(filter, who, SCMP_ACT_ERRNO(ENOSYS), absent_when,
+		             ARRAY_SIZE(absent_when));
+	if (r == 0)
+		r = add_when(filter, who, SCMP_ACT_ALLOW, allowed_when, ARRAY_SIZE(allowed_when));
 	return r;
 }
 

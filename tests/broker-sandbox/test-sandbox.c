@@ -219,7 +219,7 @@ static const struct {
 	{"look into the parent", do_ptrace, ON_ALL},
 	{"read the parent's memory", do_vm_read, ON_ALL},
 	{"an internet socket", do_socket_inet, ON_ALL},
-	{"a local socket", do_socket_unix, ON_ALL},
+	{"a local socket", do_socket_unix, ON_WRITER},
 	{"a netlink socket", do_socket_netlink, ON_ALL},
 	{"a pair of internet sockets", do_socketpair_inet, ON_ALL},
 	{"connect", do_connect, ON_ALL},
@@ -409,6 +409,10 @@ static void do_uv(void) {
 	need(uv_timer_start(&timer, on_timer, 1, 0) == 0);
 	(void)uv_run(&loop, UV_RUN_DEFAULT);
 }
+/* What the C library tries before it reads the list of users. */
+static void do_no_local_socket(void) {
+	need(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) < 0 && errno == ENOSYS);
+}
 static void do_supervise(void) {
 	int status, ends[2];
 	pid_t pid = fork();
@@ -461,6 +465,7 @@ static const struct {
 	{"waiting", do_waiting, ON_SUPERVISOR | ON_ENGINE},
 	{"SQLite with a WAL", do_sqlite, ON_SUPERVISOR | ON_ENGINE},
 	{"libuv", do_uv, ON_SUPERVISOR | ON_ENGINE},
+	{"be told that there are no local sockets", do_no_local_socket, ON_SUPERVISOR | ON_ENGINE},
 	{"fork, kill, wait", do_supervise, ON_SUPERVISOR},
 	{"the engine's filter on top", do_become_engine, ON_SUPERVISOR},
 	{"the writer's filter on top", do_become_writer, ON_SUPERVISOR},

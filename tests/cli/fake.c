@@ -51,7 +51,8 @@ static void answer(int fd, const struct exchange *x, uint64_t serial, const char
 	/* Somebody else's event comes first, as it may at any time. */
 	frame_begin(&w, buffer, sizeof(buffer), FRAME_EVENT, 0, "state");
 	say(fd, &w, buffer);
-	frame_begin(&w, buffer, sizeof(buffer), FRAME_REPLY, serial, name);
+	frame_begin(&w, buffer, sizeof(buffer), FRAME_REPLY,
+	            x->strange ? serial + 1 : serial, name);
 	frame_uint(&w, "result", x->result);
 	if (x->fill)
 		x->fill(&w);

@@ -24,6 +24,7 @@ struct exchange {
 	bool (*is_right)(struct frame_span body, int fd);
 	bool rubbish;  /* instead of a reply: bytes that are no frame                      */
 	bool hang_up;  /* instead of a reply                                               */
+	bool strange;  /* the reply has the number of another request                      */
 };
 
 struct run {

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Drives the interactive demo in a terminal of 80x24, as a person would.
-# usage: test-terminal.sh CAREWARD-DEMO
+# usage: test-terminal.sh CAREWARD-DEMO CAREWARD
 set -u
 
 demo=$1
+careward=$2
 if ! command -v tmux >/dev/null; then
 	echo "1..0 # SKIP the terminal was NOT tested: tmux is not installed"
 	exit 0
@@ -30,7 +31,7 @@ ok() {
 not_ok() {
 	number=$((number + 1)) failed=$((failed + 1))
 	echo "not ok $number - $1"
-	screen | sed 's/^/# /'
+	screen | sed '/^ *$/d; s/^/# /'
 }
 
 screen() { tmux capture-pane -p -t demo; }
@@ -70,6 +71,43 @@ tmux new-session -d -x 80 -y 24 -s demo "TERM=screen-256color '$demo'; echo left
 shows "commissioning hands out one-time passwords" "one-time password" || exit 1
 secret=$(screen | awk '$1 == "lee" { print $NF }')
 [ -n "$secret" ] && ok "the nurse has one" || not_ok "the nurse has one"
+
+# The command line in a second terminal, at the same broker (threats: PM-09).
+socket=$(screen | awk '$1 == "--socket" { print $2 }')
+uid=$(screen | sed -n 's/.*--broker-uid \([0-9]*\).*/\1/p')
+tmux new-session -d -x 80 -y 24 -s line "PS1='\$ ' sh"
+line() { tmux send-keys -t line "$@"; }
+line_shows() {
+	i=0
+	while [ $i -lt 100 ]; do
+		if tmux capture-pane -p -t line | grep -qF -- "$2"; then
+			ok "$1"
+			return 0
+		fi
+		i=$((i + 1))
+		sleep 0.1
+	done
+	not_ok "$1"
+	tmux capture-pane -p -t line | sed 's/^/# /'
+}
+line "'$careward' sign-in ruiz --socket $socket --broker-uid $uid" Enter
+line_shows "the command line asks at the terminal" "Password:"
+line -l "my secret words"
+sleep 0.5
+tmux capture-pane -p -t line | grep -qF "my secret words" && not_ok "without echo" || ok "without echo"
+line C-c
+sleep 1
+line "echo status \$?; stty -a | grep -o ' -*echo ' | tr -d ' '" Enter
+line_shows "interrupted, it leaves" "status 130"
+sleep 0.5
+tmux capture-pane -p -t line | grep -qx "echo" && ok "and the terminal echoes again" ||
+	not_ok "and the terminal echoes again"
+line "'$careward' sign-in ruiz --socket $socket --broker-uid $uid" Enter
+line_shows "asked again" "Password:"
+line -l "nonsense"
+line Enter
+line_shows "a wrong password is a no" "Name or password is wrong."
+tmux kill-session -t line
 
 keys Enter
 shows "nobody is signed in: care says why it is not offered" "Nobody is signed in here."

@@ -78,7 +78,8 @@ const char *cli_option(const struct cli *cli, enum cli_option which) {
 	return v->n > 0 ? v->list[v->n - 1] : NULL;
 }
 
-static void complain(const struct cli *cli, const char *format, va_list list) {
+__attribute__((format(printf, 2, 0))) static void complain(const struct cli *cli,
+                                                           const char *format, va_list list) {
 	cleanup_(free_charp) char *text = NULL;
 
 	if (vasprintf(&text, format, list) < 0)

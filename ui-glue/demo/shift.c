@@ -257,6 +257,27 @@ static void play_lockout(struct shift *s, const struct step *step, char *got) {
 	               tries);
 }
 
+static void count_entry(const struct cw_history_entry *entry, void *userdata) {
+	unsigned *n = userdata;
+
+	/* The last call is without entry: then nothing more comes. */
+	if (entry && entry->seq != 0 && entry->event[0] != '\0')
+		++*n;
+}
+
+static void play_read(struct shift *s, const struct step *step, char *got) {
+	unsigned n = 0;
+
+	player_forget(&s->player);
+	if (cw_history(s->player.cw, 0, 5, count_entry, &n) < 0)
+		return;
+	for (unsigned i = 0; i < 40 && n < 5 && !player_saw(&s->player, CW_EVENT_ERROR); ++i)
+		(void)player_wait(&s->player, CW_EVENT_NONE, 50);
+	/* Whatever came: nobody calls back into this frame any more. */
+	(void)player_wait(&s->player, CW_EVENT_NONE, 200);
+	(void)snprintf(got, GOT_MAX, "%u entries", n);
+}
+
 /* ---- two people, one limit ---------------------------------------------------------- */
 
 static void play_approve(struct shift *s, const struct step *step, char *got) {
@@ -411,6 +432,7 @@ static const struct step steps[] = {
 	  .action = CW_ACT_THERAPY_STOP, .text = "pump 1" },
 	{ "nurse Lee's one-time password is changed, forced", "signed in, never before, failures 0",
 	  play_forced, .who = LEE },
+	{ "a nurse reads no history on the screen", "0 entries", play_read },
 	{ "signs out", "signed out", play_sign_out },
 	{ "somebody tries a wrong password for Lee", "refused", play_sign_in, .who = LEE,
 	  .answers = WORDS("password123") },
@@ -451,6 +473,7 @@ static const struct step steps[] = {
 	{ "the pump says that the patient is gone", "told", play_signal },
 	{ "sensitive, denied: no new software without a token", "re-authenticate (assurance)",
 	  play_check, .action = CW_ACT_SOFTWARE_UPDATE },
+	{ "history, on the pump's own screen", "5 entries", play_read },
 	{ "the engineer signs out", "signed out", play_sign_out },
 
 	{ "lockout: wrong passwords for Lee", "locked after 5", play_lockout, .who = LEE },
