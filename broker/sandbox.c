@@ -207,6 +207,15 @@ static const struct allowed_when allowed_when[] = {
 	{"prctl", SUPERVISOR, 0, WHOLE_INT, PR_GET_SECCOMP},
 };
 
+/*
+ * The same answer, for one value of an argument. The dictionary of passwords
+ * looks its own user up, and the C library then tries to reach a name service
+ * through a local socket: without one it reads /etc/passwd.
+ */
+static const struct allowed_when absent_when[] = {
+	{"socket", BOTH, 0, WHOLE_INT, AF_UNIX},
+};
+
 static void release_filter(scmp_filter_ctx *filter) {
 	if (*filter)
 		seccomp_release(*filter);
@@ -221,6 +230,24 @@ static int add(scmp_filter_ctx filter, uint32_t action, const char *name,
 	return seccomp_rule_add_array(filter, action, call, compare ? 1 : 0, compare);
 }
 
+static int add_when(scmp_filter_ctx filter, enum who who, uint32_t action,
+                    const struct allowed_when *table, size_t n) {
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; ++i) {
+		struct scmp_arg_cmp compare = {
+			.arg = table[i].argument,
+			.op = SCMP_CMP_MASKED_EQ,
+			.datum_a = table[i].mask,
+			.datum_b = table[i].value,
+		};
+
+		if (table[i].who & who)
+			r = add(filter, action, table[i].name, &compare);
+	}
+	return r;
+}
+
 static int add_tables(scmp_filter_ctx filter, enum who who) {
 	int r = 0;
 
@@ -230,18 +257,11 @@ static int add_tables(scmp_filter_ctx filter, enum who who) {
 	for (size_t i = 0; i < ARRAY_SIZE(absent) && r == 0; ++i)
 		if (absent[i].who & who)
 			r = add(filter, SCMP_ACT_ERRNO(ENOSYS), absent[i].name, NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(allowed_when) && r == 0; ++i) {
-		const struct allowed_when *a = &allowed_when[i];
-		struct scmp_arg_cmp compare = {
-			.arg = a->argument,
-			.op = SCMP_CMP_MASKED_EQ,
-			.datum_a = a->mask,
-			.datum_b = a->value,
-		};
-
-		if (a->who & who)
-			r = add(filter, SCMP_ACT_ALLOW, a->name, &compare);
-	}
+	if (r == 0)
+		r = add_when(filter, who, SCMP_ACT_ALLOW, allowed_when, ARRAY_SIZE(allowed_when));
+	if (r == 0)
+		r = add_when(filter, who, SCMP_ACT_ERRNO(ENOSYS), absent_when,
+			     ARRAY_SIZE(absent_when));
 	return r;
 }
 
