@@ -158,7 +158,7 @@ START_TEST(the_longest_password_is_checked_whole) {
 }
 END_TEST
 
-/* In a root without /var/cache/cracklib; 3: the test's own trouble. */
+/* In a root without /var/cache/cracklib; 99: the test's own trouble. */
 static int check_without_dictionary(const struct password_rules *rules, const char *new) {
 	char directory[] = "empty-root-XXXXXX";
 	int status = 0;
@@ -194,6 +194,11 @@ START_TEST(without_its_dictionary_nothing_is_taken) {
 		  PASSWORD_GOOD },
 	};
 
+	if (geteuid() != 0) {
+		(void)fprintf(stderr, "NOT tried, a root of its own needs root: a password without "
+				      "the dictionary\n");
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(rows); ++i) {
 		int got = check_without_dictionary(rows[i].rules, rows[i].new);
 

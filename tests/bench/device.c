@@ -47,15 +47,16 @@ static void lay_out(struct bench *b, struct device *d) {
 	struct world *w = &d->world;
 	static unsigned number;
 
-	bench_must((size_t)snprintf(w->config, sizeof(w->config), "%.120s/config-%u", b->dir, number) <
-	                           140 &&
-	                   strlen(b->dir) <= 120,
-	           "--dir: the path is too long for a broker");
+	bench_must(strlen(b->dir) <= 120, "--dir: the path is too long for a broker");
 	(void)snprintf(w->state, sizeof(w->state), "%.120s/state-%u", b->dir, number++);
-	(void)snprintf(d->run, sizeof(d->run), "%s/careward-bench-XXXXXX", P_tmpdir);
-	bench_must(mkdtemp(d->run) && chmod(d->run, 0755) == 0, "no place for the sockets");
-	(void)snprintf(w->run, sizeof(w->run), "%s", d->run);
-	bench_must(mkdir(w->config, 0755) == 0 && mkdir(w->state, 0700) == 0, "mkdir");
+	(void)snprintf(d->place, sizeof(d->place), "%s/careward-bench-XXXXXX", P_tmpdir);
+	bench_must(mkdtemp(d->place) && chmod(d->place, 0755) == 0, "no place for the sockets");
+	(void)snprintf(w->run, sizeof(w->run), "%s/run", d->place);
+	/* Not below --dir: a checkout may be its group's to write, a configuration may not. */
+	(void)snprintf(w->config, sizeof(w->config), "%s/config", d->place);
+	bench_must(mkdir(w->run, 0755) == 0 && chmod(w->run, 0755) == 0, "mkdir");
+	bench_must(mkdir(w->config, 0755) == 0 && chmod(w->config, 0755) == 0, "mkdir");
+	bench_must(mkdir(w->state, 0700) == 0, "mkdir");
 	own(w->state);
 	own(w->run);
 	for (size_t i = 0; i < ARRAY_SIZE(files); ++i)
@@ -75,22 +76,25 @@ static void lay_out(struct bench *b, struct device *d) {
 /* The device that runs, for when the bench ends in the middle; NULL: none. */
 static struct device *running;
 
-/* The sockets; everything else is below the directory that is removed. */
-static void remove_sockets(const struct device *d) {
-	for (int i = 0; i < 2; ++i) {
+/* Everything else is below the directory of --dir, which is removed. */
+static void remove_place(const struct device *d) {
+	static const char *const names[] = { "run/main",        "run/service",      "run",
+					     "config/site.cfg", "config/place.cfg", "config/device.cfg",
+					     "config",          "" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); ++i) {
 		char path[128];
 
-		(void)snprintf(path, sizeof(path), "%s/%s", d->run, i == 0 ? "main" : "service");
-		(void)unlink(path);
+		(void)snprintf(path, sizeof(path), "%s/%s", d->place, names[i]);
+		(void)remove(path);
 	}
-	(void)rmdir(d->run);
 }
 
 static void end_running(void) {
 	if (!running)
 		return;
 	world_kill(&running->world);
-	remove_sockets(running);
+	remove_place(running);
 	running = NULL;
 }
 
@@ -124,7 +128,7 @@ const char *device_start(struct bench *b, struct device *d) {
 
 void device_stop(struct device *d) {
 	world_stop(&d->world);
-	remove_sockets(d);
+	remove_place(d);
 	running = NULL;
 }
 
@@ -158,7 +162,7 @@ struct cw *client_open(const struct device *d) {
 	char path[128];
 
 	if (d) {
-		(void)snprintf(path, sizeof(path), "%s/main", d->run);
+		(void)snprintf(path, sizeof(path), "%s/run/main", d->place);
 		options.socket = path;
 	}
 	bench_must(cw_open(&options, &cw) == 0, "cw_open");

@@ -22,7 +22,7 @@ extern const struct cw_action device_actions[ACT_N];
 
 struct device {
 	struct world world;
-	char run[64]; /* short, as the path of a socket has to be                    */
+	char place[64]; /* of sockets and configuration; short, as a socket's path is */
 };
 
 /*

@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -374,6 +375,12 @@ static void do_waiting(void) {
 	need(epoll_ctl(epoll, EPOLL_CTL_ADD, event_fd, &event) == 0);
 	need(epoll_wait(epoll, &event, 1, 1000) == 1);
 }
+/* What the dictionary of passwords does; a name service would be reached by a socket. */
+static void do_own_name(void) {
+	(void)getpwuid(getuid());
+	if (sandbox_has_filter())
+		need(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0 && errno == ENOSYS);
+}
 /* The engine's way to a database, from nothing to closed. */
 static void do_sqlite(void) {
 	char path[96];
@@ -463,6 +470,7 @@ static const struct {
 	{"pages", do_pages, ON_SUPERVISOR | ON_ENGINE},
 	{"sockets that exist", do_sockets, ON_SUPERVISOR | ON_ENGINE},
 	{"waiting", do_waiting, ON_SUPERVISOR | ON_ENGINE},
+	{"the name of its own user", do_own_name, ON_SUPERVISOR | ON_ENGINE},
 	{"SQLite with a WAL", do_sqlite, ON_SUPERVISOR | ON_ENGINE},
 	{"libuv", do_uv, ON_SUPERVISOR | ON_ENGINE},
 	{"be told that there are no local sockets", do_no_local_socket, ON_SUPERVISOR | ON_ENGINE},

@@ -4,6 +4,7 @@
 # carewardd as a program, with an engine that writes down what it was given:
 #   test-carewardd.sh CAREWARDD SOURCE_DIRECTORY
 set -u
+umask 022 # what others may write is refused
 # Who is not dumpable cannot be searched for leaks.
 export ASAN_OPTIONS=detect_leaks=0
 daemon=$1

@@ -79,13 +79,15 @@ say "the root stands after $(($(date +%s) - start)) s"
 
 # --- the tree -------------------------------------------------------------------
 
+# Modes as a clone has them: an archive's directories are its group's to write.
 mkdir "$new/careward"
+umask 022
 if [ -e .git ] && git rev-parse -q --verify HEAD >/dev/null 2>&1; then
 	[ -z "$(git status --porcelain)" ] || say "what is not committed stays out"
-	git archive HEAD | tar -x -C "$new/careward"
+	git archive HEAD
 else
-	tar -c --exclude='./build*' --exclude=./.git . | tar -x -C "$new/careward"
-fi
+	tar -c --exclude='./build*' --exclude=./.git .
+fi | tar -x --no-same-owner --no-same-permissions -C "$new/careward"
 
 # --- the run --------------------------------------------------------------------
 
