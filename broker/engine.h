@@ -74,7 +74,8 @@ struct attempt_slot {
 	struct seat_runtime *seat;
 	struct engine *engine;
 	bool hashing;            /* the worker has its job: may not be freed            */
-	bool dropped;            /* free it when the worker is done                     */
+	bool held;               /* somebody works with it: may not be freed            */
+	bool dropped;            /* free it when worker or holder is done               */
 };
 
 #define ENGINE_ATTEMPTS (LIMIT_ATTEMPTS * LIMIT_SEATS)

@@ -424,13 +424,13 @@ static void be_foolish(void) {
 	}
 	for (uint64_t n = 0; n < packets; ++n) {
 		speak(&fools[draw(CALLERS)]);
-		if (n % 500 == 0)
-			ck_assert_uint_eq(caller_call(&decent, "status"), RESULT_OK);
+		if (n % 500 == 0) /* "busy" when it asks too often */
+			ck_assert_uint_le(caller_call(&decent, "status"), RESULT_BUSY);
 	}
 	for (int i = 0; i < CALLERS; ++i)
 		if (fools[i].c.fd >= 0)
 			close(fools[i].c.fd);
-	ck_assert_uint_eq(caller_call(&decent, "status"), RESULT_OK);
+	ck_assert_uint_le(caller_call(&decent, "status"), RESULT_BUSY);
 	children(after);
 	ck_assert_msg(strcmp(before, after) == 0, "processes %s became %s", before, after);
 	caller_close(&decent);
