@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,6 +33,8 @@ struct peer *peer_by_number(struct engine *engine, uint64_t number) {
 }
 
 static void packet_free(struct packet *packet) {
+	for (uint32_t i = 0; i < packet->n_fds; ++i)
+		(void)close(packet->fds[i]);
 	explicit_bzero(packet->bytes, packet->n);
 	free(packet);
 }
@@ -117,6 +120,17 @@ static void watch(struct peer *peer) {
 	(void)uv_poll_start(peer->poll, events, on_peer);
 }
 
+/* Copies: the page may be another, under the same number, before the client reads. */
+static int copy_fds(struct packet *packet, const int *fds, uint32_t n_fds) {
+	for (uint32_t i = 0; i < n_fds; ++i) {
+		packet->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+		if (packet->fds[i] < 0)
+			return -errno;
+		++packet->n_fds;
+	}
+	return 0;
+}
+
 void peer_send(struct peer *peer, const uint8_t *frame, size_t n, const int *fds, uint32_t n_fds) {
 	struct packet *packet = NULL;
 	int r = -EAGAIN;
@@ -137,10 +151,12 @@ void peer_send(struct peer *peer, const uint8_t *frame, size_t n, const int *fds
 		return;
 	}
 	packet->n = n;
-	packet->n_fds = n_fds;
-	if (n_fds > 0)
-		memcpy(packet->fds, fds, sizeof(int) * n_fds);
 	memcpy(packet->bytes, frame, n);
+	if (copy_fds(packet, fds, n_fds) < 0) {
+		packet_free(packet);
+		peer_close(peer);
+		return;
+	}
 	*peer->queue_end = packet;
 	peer->queue_end = &packet->next;
 	++peer->n_queue;

@@ -23,7 +23,7 @@ struct packet {
 	struct packet *next;
 	size_t n;
 	uint32_t n_fds;
-	int fds[2]; /* borrowed: pages                                               */
+	int fds[2]; /* its own copies                                                */
 	uint8_t bytes[];
 };
 
@@ -63,7 +63,7 @@ struct peer *peer_by_number(struct engine *engine, uint64_t number);
 
 /*
  * peer_send() - send a frame, now or when the client reads
- * @fds:  descriptors to go along; stay the caller's, valid as long as the engine
+ * @fds:  descriptors to go along; stay the caller's, copied when the frame waits
  *
  * A client with PEER_QUEUE_MAX frames waiting is closed. Never blocks.
  */
