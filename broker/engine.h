@@ -53,6 +53,13 @@ const char *engine_alarm_name(enum engine_alarm alarm);
 struct peer;
 struct engine;
 
+/* So many in a second; what is over is counted. */
+struct budget {
+	uint64_t second;
+	uint32_t used;
+	uint64_t over;
+};
+
 struct seat_runtime {
 	struct seat seat;
 	struct engine *engine;
@@ -64,6 +71,7 @@ struct seat_runtime {
 	uint32_t session_uid;  /* uid whose process opened the session                  */
 	uv_poll_t *listen;     /* NULL: embedded                                        */
 	uint32_t n_peers;
+	struct budget noise;   /* entries about what is no request                       */
 };
 
 struct attempt_slot {

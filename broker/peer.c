@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -76,6 +77,32 @@ void peer_close(struct peer *peer) {
 	peer->fd = -1;
 }
 
+/* Anybody who may connect can make as much of it as he likes: it fills no journal. */
+static void record_noise(struct seat_runtime *seat, struct journal_entry *entry) {
+	struct moment now = engine_now(seat->engine);
+
+	if (budget_take(&seat->noise, now.boot_ms, SEAT_NOISE_PER_S))
+		(void)engine_record(seat->engine, entry);
+}
+
+void seat_noise_flush(struct seat_runtime *seat) {
+	char detail[48];
+	struct journal_entry entry = {
+		.event = EVENT_PROTOCOL_ERROR,
+		.outcome = OUTCOME_REFUSED,
+		.seat = (uint8_t)(seat->seat.index + 1),
+		.peer_uid = UINT32_MAX,
+		.detail = detail,
+	};
+
+	if (seat->noise.over == 0)
+		return;
+	(void)snprintf(detail, sizeof(detail), "count=%llu",
+	               (unsigned long long)seat->noise.over);
+	if (engine_record(seat->engine, &entry) == 0)
+		seat->noise.over = 0;
+}
+
 void peer_protocol_error(struct peer *peer, const char *what) {
 	struct journal_entry entry = {
 		.event = EVENT_PROTOCOL_ERROR,
@@ -85,7 +112,7 @@ void peer_protocol_error(struct peer *peer, const char *what) {
 		.detail = what,
 	};
 
-	(void)engine_record(peer->engine, &entry);
+	record_noise(peer->seat, &entry);
 	peer_close(peer);
 }
 
@@ -280,8 +307,7 @@ static int check_peer(struct seat_runtime *seat, int fd, struct ucred *ret_cred)
 	return 0;
 }
 
-static void record_refused(struct engine *engine, struct seat_runtime *seat, uint32_t uid,
-                           const char *why) {
+static void record_refused(struct seat_runtime *seat, uint32_t uid, const char *why) {
 	struct journal_entry entry = {
 		.event = EVENT_PEER_REFUSED,
 		.outcome = OUTCOME_REFUSED,
@@ -290,7 +316,7 @@ static void record_refused(struct engine *engine, struct seat_runtime *seat, uin
 		.detail = why,
 	};
 
-	(void)engine_record(engine, &entry);
+	record_noise(seat, &entry);
 }
 
 int peer_new(struct engine *engine, struct seat_runtime *seat, int fd) {
@@ -300,7 +326,7 @@ int peer_new(struct engine *engine, struct seat_runtime *seat, int fd) {
 	uv_poll_t *poll = NULL;
 
 	if (check_peer(seat, fd, &cred) < 0) {
-		record_refused(engine, seat, cred.uid, "uid is not the seat's");
+		record_refused(seat, cred.uid, "uid is not the seat's");
 		return -EPERM;
 	}
 	if (seat->n_peers >= LIMIT_PEERS)

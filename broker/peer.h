@@ -11,6 +11,8 @@
 #define PEER_QUEUE_MAX 64u      /* frames waiting for a client that does not read     */
 #define PEER_REQUESTS_PER_S 50u
 #define PEER_RECORDS_PER_S 32u
+#define PEER_PRECIOUS_PER_S 16u /* that open or end an emergency                     */
+#define SEAT_NOISE_PER_S 16u    /* entries about rubbish and strangers               */
 #define PEER_FDS_MAX 4u
 
 enum peer_phase {
@@ -25,13 +27,6 @@ struct packet {
 	uint32_t n_fds;
 	int fds[2]; /* its own copies                                                */
 	uint8_t bytes[];
-};
-
-/* So many in a second; what is over is counted. */
-struct budget {
-	uint64_t second;
-	uint32_t used;
-	uint64_t over;
 };
 
 struct peer {
@@ -50,6 +45,7 @@ struct peer {
 	uint32_t n_queue;
 	struct budget requests;
 	struct budget records;
+	struct budget precious;
 	bool opened_session;     /* this connection signed in                           */
 };
 
@@ -71,6 +67,9 @@ void peer_send(struct peer *peer, const uint8_t *frame, size_t n, const int *fds
 
 /* A protocol error: recorded, closed. */
 void peer_protocol_error(struct peer *peer, const char *what);
+
+/* Records how much rubbish was not recorded one by one. */
+void seat_noise_flush(struct seat_runtime *seat);
 
 /* Counts one against the budget. Return: true while within @limit. */
 bool budget_take(struct budget *budget, uint64_t boot_ms, uint32_t limit);
