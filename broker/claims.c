@@ -107,6 +107,7 @@ void claims_flush_budget(struct peer *peer) {
  * copied, then checked. At most one ring's worth.
  */
 void claims_drain_ring(struct peer *peer) {
+	struct moment now = engine_now(peer->engine);
 	struct ring_record record;
 	uint32_t cursor = 0;
 
@@ -120,6 +121,11 @@ void claims_drain_ring(struct peer *peer) {
 			break;
 		if (r < 0)
 			continue;
+		/* Who comes again and again with a full ring is joined, too. */
+		if (!budget_take(&peer->seat->drained, now.boot_ms / 60, SEAT_DRAINED_PER_MIN)) {
+			++peer->records.over;
+			continue;
+		}
 		if (take(peer->engine, peer->seat, &record, EMERGENCY_BY_RING, peer->uid,
 			 &outcome) < 0)
 			return; /* the supervisor still has the ring and spools it */

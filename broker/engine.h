@@ -71,6 +71,7 @@ struct seat_runtime {
 	uint32_t session_uid;  /* uid whose process opened the session                  */
 	uv_poll_t *listen;     /* NULL: embedded                                        */
 	uint32_t n_peers;
+	struct budget drained; /* from rings of clients that have gone; by the minute    */
 	struct budget noise;   /* entries about what is no request                       */
 };
 

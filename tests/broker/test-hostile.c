@@ -344,6 +344,39 @@ START_TEST(who_answers_a_prompt_and_goes_takes_nobody_along) {
 }
 END_TEST
 
+/* Comes with a full ring, goes, comes again: each ring is drained when its client goes. */
+START_TEST(a_flood_of_full_rings_is_joined) {
+	uint64_t begun = 0, n = 0, most = 0;
+
+	begin();
+	world_add(&service, &service, "lena", "lead");
+	begun = boot_now_ms();
+	for (unsigned i = 0; i < 16; ++i) {
+		struct caller c;
+
+		caller_open(&c, &world, "main");
+		for (unsigned k = 0; k < LIMIT_RING_RECORDS; ++k) {
+			static const uint8_t none[16];
+			struct ring_record r;
+
+			record_make(&c, &r, RECORD_USE, none, i * 1000 + k + 1, 0);
+			memcpy(r.action, "therapy.stop", sizeof("therapy.stop"));
+			r.verdict = CW_ALLOW;
+			ck_assert(ring_write(c.ring, &r));
+		}
+		caller_close(&c);
+	}
+	ck_assert_uint_eq(caller_call(&ui, "status"), RESULT_OK);
+	most = ((boot_now_ms() - begun) / 60000 + 2) * 512;
+	n = history_count(&service, "use");
+	ck_assert_msg(n <= most, "%llu entries, at most %llu", (unsigned long long)n,
+	              (unsigned long long)most);
+	ck_assert_uint_ge(n, LIMIT_RING_RECORDS);
+	ck_assert_uint_gt(history_count(&service, "claims-coalesced"), 0);
+	end();
+}
+END_TEST
+
 int main(void) {
 	const TTest *const tests[] = {
 		who_begins_an_attempt_and_goes_takes_nobody_along,
@@ -353,6 +386,7 @@ int main(void) {
 		a_flood_of_starts_that_are_late_is_joined,
 		a_flood_of_reasons_is_joined,
 		another_seat_ends_nobodys_emergency_not_even_for_the_next_engine,
+		a_flood_of_full_rings_is_joined,
 		a_flood_of_protocol_errors_does_not_fill_the_journal,
 	};
 
