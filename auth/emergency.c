@@ -26,6 +26,7 @@ struct taking {
 	uint8_t key[16]; /* under which the record is written once                  */
 	bool is_known;   /* this record was written before                          */
 	bool has_row;
+	bool is_foreign; /* the row is another seat's: it stays as it is               */
 	bool is_damaged; /* there is a row, but it is not to be believed            */
 	bool row_changed;
 	bool is_silent; /* nothing is to be written but that it was read           */
@@ -259,9 +260,9 @@ static void take_start(struct taking *t, uint32_t peer_uid) {
 	bool is_mine = is_open(t->seat, id);
 
 	t->outcome.over = is_over;
-	if (is_over && t->is_known) {
+	if ((is_over || t->is_foreign) && t->is_known) {
 		t->is_silent = true;
-	} else if (is_over) {
+	} else if (is_over || t->is_foreign) {
 		start_late(t, peer_uid);
 	} else if (is_mine && t->has_row && t->row.state == EMERGENCY_OPEN) {
 		t->is_silent = true; /* said again */
@@ -427,6 +428,7 @@ static int look_up(struct taking *t) {
 	t->is_known = r == 1;
 	r = emergency_row_load(t->store, t->record->emergency, &t->row);
 	t->has_row = r == 0;
+	t->is_foreign = t->has_row && t->row.seat != t->seat->index + 1;
 	t->is_damaged = r == -EBADMSG;
 	return r == -ENOENT || r == -EBADMSG ? 0 : r;
 }
@@ -507,6 +509,8 @@ int emergency_record(struct store *store, const struct policy *policy, struct se
 	/* The emergency is real whether or not anything can be read or written. */
 	known = look_up(&t);
 	takers[record->kind](&t, peer_uid);
+	if (t.is_foreign)
+		t.row_changed = false;
 	if (hook)
 		hook->taken(&t.outcome, hook->userdata);
 	r = known < 0 ? known : write_down(&t);

@@ -11,8 +11,9 @@
 static void slot_drive(struct attempt_slot *slot, const struct moment *now);
 
 static void slot_free(struct attempt_slot *slot) {
-	if (slot->hashing) {
-		/* The worker has the job. Its permit is kept until the hash ends. */
+	if (slot->hashing || slot->held) {
+		/* The worker has the job, its permit is kept until the hash ends; or
+		 * whoever holds it sends to a client that has just gone. */
 		slot->dropped = true;
 		slot->peer = 0;
 		return;
@@ -176,7 +177,6 @@ static void slot_finish(struct attempt_slot *slot, const struct moment *now) {
 		finish_success(slot, result, now);
 	else
 		send_over(slot, result);
-	slot_free(slot);
 }
 
 static void run_hash(void *data, struct arena *arena) {
@@ -203,25 +203,37 @@ static void done_hash(void *data) {
 	slot_drive(slot, &now);
 }
 
-static void slot_drive(struct attempt_slot *slot, const struct moment *now) {
+/* Return: is it over? */
+static bool drive(struct attempt_slot *slot, const struct moment *now) {
 	const struct worker_task task = { run_hash, done_hash, slot };
 
 	switch (attempt_want(slot->attempt)) {
 	case ATTEMPT_ANSWER:
 		send_prompt(slot);
-		return;
+		return false;
 	case ATTEMPT_HASH:
 		if (worker_submit(slot->engine->hasher, &task) == 0) {
 			slot->hashing = true;
-			return;
+			return false;
 		}
 		(void)attempt_busy(slot->attempt, now);
-		slot_finish(slot, now);
-		return;
+		break;
 	case ATTEMPT_OVER:
-		slot_finish(slot, now);
-		return;
+		break;
 	}
+	slot_finish(slot, now);
+	return true;
+}
+
+/* Sending may find that the client has gone, which drops its attempts: this one stays. */
+static void slot_drive(struct attempt_slot *slot, const struct moment *now) {
+	bool over = false;
+
+	slot->held = true;
+	over = drive(slot, now);
+	slot->held = false;
+	if (over || slot->dropped)
+		slot_free(slot);
 }
 
 static int begin(struct request *r, const struct attempt_request *request) {
@@ -245,6 +257,7 @@ static int begin(struct request *r, const struct attempt_request *request) {
 		memset(slot, 0, sizeof(*slot));
 		return e == -ENOENT ? reply_message(r, RESULT_STALE, "no-session") : e;
 	}
+	slot->held = true; /* until slot_drive() lets it go */
 	reply_begin(r, &w, RESULT_OK);
 	frame_uint(&w, "attempt", slot->number);
 	reply_send(r, &w);
@@ -306,6 +319,7 @@ int handle_attempt_answer(struct request *r) {
 	slot = slot_find(r, number);
 	if (!slot || slot->hashing || attempt_want(slot->attempt) != ATTEMPT_ANSWER)
 		return reply_message(r, RESULT_STALE, "no-such-attempt");
+	slot->held = true; /* until slot_drive() lets it go */
 	(void)reply(r, RESULT_OK);
 	e = attempt_answer(slot->attempt, &answer, &r->now);
 	if (e < 0 && e != -EPROTO)
@@ -389,6 +403,6 @@ void attempts_tick(struct engine *engine, const struct moment *now) {
 		if (!s->attempt || s->hashing || now->boot_ms < attempt_deadline(s->attempt))
 			continue;
 		attempt_cancel(s->attempt, now, true);
-		slot_finish(s, now);
+		slot_drive(s, now);
 	}
 }

@@ -60,11 +60,15 @@ static int take(struct engine *e, struct seat_runtime *seat, const struct ring_r
 	return r;
 }
 
-/* A start that opens and an end are never joined with others. */
-static bool is_precious(const struct peer *peer, const struct ring_record *record) {
-	if (record->kind == RECORD_END || record->kind == RECORD_REASON)
-		return true;
-	return record->kind == RECORD_START && !peer->seat->seat.emergency.open;
+/* What opens or ends this seat's emergency is no part of a flood: it has a budget of its own. */
+static bool is_precious(const struct peer *peer, const struct ring_record *record,
+                        const struct moment *now) {
+	const struct emergency *e = &peer->seat->seat.emergency;
+
+	if (record->kind == RECORD_END)
+		return e->open && memcmp(e->id, record->emergency, sizeof(e->id)) == 0;
+	return record->kind == RECORD_START && !e->open && now->boot_ms <= record->deadline_ms &&
+	       memcmp(record->boot_id, now->boot_id, sizeof(record->boot_id)) == 0;
 }
 
 int claims_packet(struct peer *peer, const uint8_t *packet, size_t n) {
@@ -78,10 +82,12 @@ int claims_packet(struct peer *peer, const uint8_t *packet, size_t n) {
 	memcpy(&record, packet + 1, sizeof(record));
 	if (!ring_record_is_valid(&record))
 		return -EPROTO;
-	if (!budget_take(&peer->records, now.boot_ms, PEER_RECORDS_PER_S) &&
-	    !is_precious(peer, &record)) {
-		/* Counted: claims_flush_budget() records it. What was used is not known any more.
-		 */
+	if (is_precious(peer, &record, &now)) {
+		/* No person is that fast: not taken and not acknowledged, its ring keeps it. */
+		if (!budget_take(&peer->precious, now.boot_ms, PEER_PRECIOUS_PER_S))
+			return 0;
+	} else if (!budget_take(&peer->records, now.boot_ms, PEER_RECORDS_PER_S)) {
+		/* Counted: claims_flush_budget() records it. What was used is unknown now. */
 		if (record.kind == RECORD_USE)
 			peer->seat->seat.emergency.used_unknown = true;
 		tell_recorded(peer, &record);
@@ -124,6 +130,7 @@ void claims_flush_budget(struct peer *peer) {
  * copied, then checked. At most one ring's worth.
  */
 void claims_drain_ring(struct peer *peer) {
+	struct moment now = engine_now(peer->engine);
 	struct ring_record record;
 	uint32_t cursor = 0;
 
@@ -137,6 +144,11 @@ void claims_drain_ring(struct peer *peer) {
 			break;
 		if (r < 0)
 			continue;
+		/* Who comes again and again with a full ring is joined, too. */
+		if (!budget_take(&peer->seat->drained, now.boot_ms / 60, SEAT_DRAINED_PER_MIN)) {
+			++peer->records.over;
+			continue;
+		}
 		if (take(peer->engine, peer->seat, &record, EMERGENCY_BY_RING, peer->uid,
 			 &outcome) < 0)
 			return; /* the supervisor still has the ring and spools it */

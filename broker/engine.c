@@ -369,6 +369,7 @@ static void tick_seat(struct engine *e, struct seat_runtime *s, const struct mom
 		engine_tell_emergency(e, s, id, "emergency-ended", "patient-gone");
 	if (ask)
 		engine_tell_emergency(e, s, id, "still-needed", NULL);
+	seat_noise_flush(s);
 	engine_publish(e, s, true);
 }
 

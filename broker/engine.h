@@ -53,6 +53,13 @@ const char *engine_alarm_name(enum engine_alarm alarm);
 struct peer;
 struct engine;
 
+/* So many in a second; what is over is counted. */
+struct budget {
+	uint64_t second;
+	uint32_t used;
+	uint64_t over;
+};
+
 struct seat_runtime {
 	struct seat seat;
 	struct engine *engine;
@@ -64,6 +71,8 @@ struct seat_runtime {
 	uint32_t session_uid;  /* uid whose process opened the session                  */
 	uv_poll_t *listen;     /* NULL: embedded                                        */
 	uint32_t n_peers;
+	struct budget drained; /* from rings of clients that have gone; by the minute    */
+	struct budget noise;   /* entries about what is no request                       */
 };
 
 struct attempt_slot {
@@ -74,7 +83,8 @@ struct attempt_slot {
 	struct seat_runtime *seat;
 	struct engine *engine;
 	bool hashing;            /* the worker has its job: may not be freed            */
-	bool dropped;            /* free it when the worker is done                     */
+	bool held;               /* somebody works with it: may not be freed            */
+	bool dropped;            /* free it when worker or holder is done               */
 };
 
 #define ENGINE_ATTEMPTS (LIMIT_ATTEMPTS * LIMIT_SEATS)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,6 +34,8 @@ struct peer *peer_by_number(struct engine *engine, uint64_t number) {
 }
 
 static void packet_free(struct packet *packet) {
+	for (uint32_t i = 0; i < packet->n_fds; ++i)
+		(void)close(packet->fds[i]);
 	explicit_bzero(packet->bytes, packet->n);
 	free(packet);
 }
@@ -73,6 +77,32 @@ void peer_close(struct peer *peer) {
 	peer->fd = -1;
 }
 
+/* Anybody who may connect can make as much of it as he likes: it fills no journal. */
+static void record_noise(struct seat_runtime *seat, struct journal_entry *entry) {
+	struct moment now = engine_now(seat->engine);
+
+	if (budget_take(&seat->noise, now.boot_ms, SEAT_NOISE_PER_S))
+		(void)engine_record(seat->engine, entry);
+}
+
+void seat_noise_flush(struct seat_runtime *seat) {
+	char detail[48];
+	struct journal_entry entry = {
+		.event = EVENT_PROTOCOL_ERROR,
+		.outcome = OUTCOME_REFUSED,
+		.seat = (uint8_t)(seat->seat.index + 1),
+		.peer_uid = UINT32_MAX,
+		.detail = detail,
+	};
+
+	if (seat->noise.over == 0)
+		return;
+	(void)snprintf(detail, sizeof(detail), "count=%llu",
+	               (unsigned long long)seat->noise.over);
+	if (engine_record(seat->engine, &entry) == 0)
+		seat->noise.over = 0;
+}
+
 void peer_protocol_error(struct peer *peer, const char *what) {
 	struct journal_entry entry = {
 		.event = EVENT_PROTOCOL_ERROR,
@@ -82,7 +112,7 @@ void peer_protocol_error(struct peer *peer, const char *what) {
 		.detail = what,
 	};
 
-	(void)engine_record(peer->engine, &entry);
+	record_noise(peer->seat, &entry);
 	peer_close(peer);
 }
 
@@ -117,6 +147,17 @@ static void watch(struct peer *peer) {
 	(void)uv_poll_start(peer->poll, events, on_peer);
 }
 
+/* Copies: the page may be another, under the same number, before the client reads. */
+static int copy_fds(struct packet *packet, const int *fds, uint32_t n_fds) {
+	for (uint32_t i = 0; i < n_fds; ++i) {
+		packet->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+		if (packet->fds[i] < 0)
+			return -errno;
+		++packet->n_fds;
+	}
+	return 0;
+}
+
 void peer_send(struct peer *peer, const uint8_t *frame, size_t n, const int *fds, uint32_t n_fds) {
 	struct packet *packet = NULL;
 	int r = -EAGAIN;
@@ -137,10 +178,12 @@ void peer_send(struct peer *peer, const uint8_t *frame, size_t n, const int *fds
 		return;
 	}
 	packet->n = n;
-	packet->n_fds = n_fds;
-	if (n_fds > 0)
-		memcpy(packet->fds, fds, sizeof(int) * n_fds);
 	memcpy(packet->bytes, frame, n);
+	if (copy_fds(packet, fds, n_fds) < 0) {
+		packet_free(packet);
+		peer_close(peer);
+		return;
+	}
 	*peer->queue_end = packet;
 	peer->queue_end = &packet->next;
 	++peer->n_queue;
@@ -264,8 +307,7 @@ static int check_peer(struct seat_runtime *seat, int fd, struct ucred *ret_cred)
 	return 0;
 }
 
-static void record_refused(struct engine *engine, struct seat_runtime *seat, uint32_t uid,
-                           const char *why) {
+static void record_refused(struct seat_runtime *seat, uint32_t uid, const char *why) {
 	struct journal_entry entry = {
 		.event = EVENT_PEER_REFUSED,
 		.outcome = OUTCOME_REFUSED,
@@ -274,7 +316,7 @@ static void record_refused(struct engine *engine, struct seat_runtime *seat, uin
 		.detail = why,
 	};
 
-	(void)engine_record(engine, &entry);
+	record_noise(seat, &entry);
 }
 
 int peer_new(struct engine *engine, struct seat_runtime *seat, int fd) {
@@ -284,7 +326,7 @@ int peer_new(struct engine *engine, struct seat_runtime *seat, int fd) {
 	uv_poll_t *poll = NULL;
 
 	if (check_peer(seat, fd, &cred) < 0) {
-		record_refused(engine, seat, cred.uid, "uid is not the seat's");
+		record_refused(seat, cred.uid, "uid is not the seat's");
 		return -EPERM;
 	}
 	if (seat->n_peers >= LIMIT_PEERS)

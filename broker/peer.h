@@ -11,6 +11,9 @@
 #define PEER_QUEUE_MAX 64u      /* frames waiting for a client that does not read     */
 #define PEER_REQUESTS_PER_S 50u
 #define PEER_RECORDS_PER_S 32u
+#define PEER_PRECIOUS_PER_S 16u /* that open or end an emergency                     */
+#define SEAT_DRAINED_PER_MIN 512u /* records from rings whose clients have gone          */
+#define SEAT_NOISE_PER_S 16u    /* entries about rubbish and strangers               */
 #define PEER_FDS_MAX 4u
 
 enum peer_phase {
@@ -23,15 +26,8 @@ struct packet {
 	struct packet *next;
 	size_t n;
 	uint32_t n_fds;
-	int fds[2]; /* borrowed: pages                                               */
+	int fds[2]; /* its own copies                                                */
 	uint8_t bytes[];
-};
-
-/* So many in a second; what is over is counted. */
-struct budget {
-	uint64_t second;
-	uint32_t used;
-	uint64_t over;
 };
 
 struct peer {
@@ -50,6 +46,7 @@ struct peer {
 	uint32_t n_queue;
 	struct budget requests;
 	struct budget records;
+	struct budget precious;
 	bool opened_session;     /* this connection signed in                           */
 };
 
@@ -63,7 +60,7 @@ struct peer *peer_by_number(struct engine *engine, uint64_t number);
 
 /*
  * peer_send() - send a frame, now or when the client reads
- * @fds:  descriptors to go along; stay the caller's, valid as long as the engine
+ * @fds:  descriptors to go along; stay the caller's, copied when the frame waits
  *
  * A client with PEER_QUEUE_MAX frames waiting is closed. Never blocks.
  */
@@ -71,6 +68,9 @@ void peer_send(struct peer *peer, const uint8_t *frame, size_t n, const int *fds
 
 /* A protocol error: recorded, closed. */
 void peer_protocol_error(struct peer *peer, const char *what);
+
+/* Records how much rubbish was not recorded one by one. */
+void seat_noise_flush(struct seat_runtime *seat);
 
 /* Counts one against the budget. Return: true while within @limit. */
 bool budget_take(struct budget *budget, uint64_t boot_ms, uint32_t limit);

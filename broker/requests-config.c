@@ -240,8 +240,7 @@ static int take_roles(struct request *r, struct policy_question *q) {
 	e = frame_get_text(r->body, "name", name, sizeof(name));
 	if (e < 0)
 		return e == -ENOENT ? 0 : -EPROTO;
-	if (seat_decide(&r->seat->seat, t, policy_builtin_index(t, POLICY_HISTORY), &r->now,
-			&reason) != CW_ALLOW) {
+	if (request_decide(r, POLICY_HISTORY, &reason) != CW_ALLOW) {
 		(void)reply_denied(r, CW_DENY, CW_REASON_ROLE);
 		return 1;
 	}

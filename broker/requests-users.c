@@ -100,6 +100,19 @@ static void op_reply(struct secret_op *op, struct request *r) {
 	reply_send(r, &w);
 }
 
+/* May it still be done? The hash took its time. Return: 0; -EEXIST; -ESTALE; -EIO. */
+static int op_check(const struct secret_op *op, struct request *r) {
+	enum cw_reason reason = CW_REASON_NONE;
+
+	if (!r->engine->store || !r->engine->policy)
+		return -EIO;
+	if (op->later.verb == VERB_INIT)
+		return r->engine->initialised ? -EEXIST : 0;
+	if (r->seat->seat.session.number != op->actor.session)
+		return -ESTALE;
+	return request_decide(r, POLICY_ACCOUNTS, &reason) == CW_ALLOW ? 0 : -ESTALE;
+}
+
 static void op_done(void *data) {
 	struct secret_op *op = data;
 	struct request r;
@@ -112,8 +125,8 @@ static void op_done(void *data) {
 	for (uint32_t i = 0; i < op->n; ++i)
 		if (op->jobs[i].error != 0 || op->jobs[i].is_made != PASSWORD_YES)
 			e = -ENOMEM;
-	if (e == 0 && (!r.engine->store || !r.engine->policy))
-		e = -EIO;
+	if (e == 0)
+		e = op_check(op, &r);
 	if (e == 0)
 		e = store_begin(r.engine->store);
 	if (e == 0) {

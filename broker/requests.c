@@ -221,12 +221,8 @@ static void record_denied(struct request *r, uint32_t action, enum cw_reason rea
 	(void)engine_record(r->engine, &entry);
 }
 
-/*
- * The built-in action of a verb, decided for the seat's session, which must have
- * been opened by a process of the same uid.
- */
-static enum cw_verdict decide_builtin(struct request *r, enum policy_builtin which,
-                                      enum cw_reason *ret_reason) {
+enum cw_verdict request_decide(struct request *r, enum policy_builtin which,
+                               enum cw_reason *ret_reason) {
 	struct seat_runtime *seat = r->seat;
 	uint32_t action = policy_builtin_index(&r->engine->policy->table, which);
 	enum cw_verdict v = CW_DENY;
@@ -253,7 +249,7 @@ static int handle_permitted(struct request *r, const struct request_rule *rule) 
 	if (rule->needs_policy && !r->engine->policy)
 		return reply_message(r, RESULT_NOT_READY, "no-policy");
 	if (rule->builtin != REQUEST_OPEN) {
-		v = decide_builtin(r, (enum policy_builtin)rule->builtin, &reason);
+		v = request_decide(r, (enum policy_builtin)rule->builtin, &reason);
 		if (v != CW_ALLOW)
 			return reply_denied(r, v, reason);
 	}

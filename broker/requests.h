@@ -49,6 +49,15 @@ extern const struct request_rule request_rules[VERB_N];
  */
 int request_handle(struct peer *peer, const uint8_t *packet, size_t n, int *fds, uint32_t n_fds);
 
+/*
+ * request_decide() - a built-in action, for the seat's session at this moment
+ *
+ * The session must have been opened by a process of the same uid. A refusal is
+ * recorded. Return: the verdict, and the reason for any but CW_ALLOW.
+ */
+enum cw_verdict request_decide(struct request *r, enum policy_builtin which,
+                               enum cw_reason *ret_reason);
+
 /* Answers. */
 void reply_begin(struct request *r, struct frame_writer *w, enum protocol_result result);
 void reply_send(struct request *r, struct frame_writer *w);

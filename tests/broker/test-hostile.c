@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+#include <careward/result.h>
+#include <careward/sign_in.h>
+
+#include "run.h"
+
+/* What a process at the seat may try against the broker and against other seats. */
+
+static struct caller service, ui;
+static char recovery[64];
+
+static void begin(void) {
+	world_start(&world);
+	caller_open(&service, &world, "service");
+	world_commission(&world, &service, recovery);
+	caller_open(&ui, &world, "main");
+}
+
+static void end(void) {
+	caller_close(&ui);
+	caller_close(&service);
+	world_stop(&world);
+}
+
+static bool is_answer(const char *name) {
+	return strcmp(name, "attempt-over") == 0 || strcmp(name, "authorized") == 0;
+}
+
+/* A receipt for installing @content, by whoever is signed in with STAFF_PASSWORD. */
+static void approve(struct caller *c, const uint8_t digest[32], uint8_t ret[1024], size_t *ret_n) {
+	uint8_t buffer[512];
+	const uint8_t *p = NULL;
+	struct frame_writer w;
+
+	caller_begin(c, &w, buffer, sizeof(buffer), "authorize");
+	frame_text(&w, "action", "careward.config");
+	frame_bytes(&w, "digest", digest, 32);
+	frame_text(&w, "words", "Install place.cfg");
+	caller_send(c, &w);
+	ck_assert_uint_eq(caller_reply(c), RESULT_OK);
+	for (;;) {
+		uint64_t attempt = 0, field = 0;
+		const char *value = STAFF_PASSWORD;
+
+		ck_assert_int_eq(caller_next(c, 10000), 1);
+		if (c->frame.kind != FRAME_EVENT)
+			continue;
+		if (is_answer(c->frame.name))
+			break;
+		if (strcmp(c->frame.name, "prompt") != 0)
+			continue;
+		ck_assert_int_eq(frame_get_uint(c->frame.body, "attempt", &attempt), 0);
+		ck_assert_int_eq(frame_get_uint(c->frame.body, "field", &field), 0);
+		if (field == CW_FIELD_CONFIRM)
+			value = "yes";
+		caller_begin(c, &w, buffer, sizeof(buffer), "attempt.answer");
+		frame_uint(&w, "attempt", attempt);
+		frame_bytes(&w, "value", value, strlen(value));
+		caller_send(c, &w);
+	}
+	ck_assert_str_eq(c->frame.name, "authorized");
+	ck_assert_int_eq(frame_get_bytes(c->frame.body, "receipt", &p, ret_n), 0);
+	ck_assert_uint_le(*ret_n, 1024);
+	memcpy(ret, p, *ret_n);
+}
+
+static uint64_t install(struct caller *c, const char *kind, const char *content,
+                        const uint8_t *receipt, size_t n_receipt) {
+	uint8_t buffer[4096];
+	struct frame_writer w;
+
+	caller_begin(c, &w, buffer, sizeof(buffer), "config.install");
+	frame_text(&w, "kind", kind);
+	frame_bytes(&w, "content", content, strlen(content));
+	frame_bytes(&w, "receipt", receipt, n_receipt);
+	caller_send(c, &w);
+	return caller_reply(c);
+}
+
+static void install_place(struct caller *c, const char *room) {
+	char content[256];
+	uint8_t digest[32], receipt[1024];
+	unsigned size = 32;
+	size_t n = 0;
+
+	snprintf(content, sizeof(content), "place = { inventory = \"P1\"; room = \"%s\"; };\nend = true;\n", room);
+	ck_assert_int_eq(EVP_Digest(content, strlen(content), digest, &size, EVP_sha256(), NULL), 1);
+	approve(c, digest, receipt, &n);
+	ck_assert_uint_eq(install(c, "place", content, receipt, n), RESULT_OK);
+}
+
+static void ask_without_reading(struct caller *c, unsigned n) {
+	for (unsigned i = 0; i < n; ++i) {
+		uint8_t buffer[64];
+		struct frame_writer w;
+
+		caller_begin(c, &w, buffer, sizeof(buffer), "attempt.cancel");
+		frame_uint(&w, "attempt", 1);
+		caller_send(c, &w);
+	}
+}
+
+/* Replies that fit into the socket of one who never reads. */
+static unsigned room_of_a_socket(void) {
+	struct caller deaf;
+	unsigned n = 0;
+
+	caller_open(&deaf, &world, "main");
+	ask_without_reading(&deaf, 2000);
+	while (caller_next(&deaf, 1000) == 1)
+		++n;
+	caller_close(&deaf);
+	ck_assert_uint_gt(n, 60);
+	return n;
+}
+
+/*
+ * A client that does not read leaves a policy page waiting in the engine. When
+ * the next page takes its place, the number of its descriptor may become anything.
+ */
+START_TEST(a_page_that_waits_to_be_read_never_becomes_another_descriptor) {
+	static struct caller deaf, later[8];
+	const struct policy_table *page = NULL;
+	unsigned room = 0, pages = 0;
+
+	begin();
+	world_add(&service, &service, "max", "biomed");
+	room = room_of_a_socket();
+	caller_open(&deaf, &world, "main");
+	ask_without_reading(&deaf, room + 8);
+	install_place(&service, "1");
+	install_place(&service, "2");
+	for (int i = 0; i < 8; ++i)
+		caller_open(&later[i], &world, "main");
+	while (pages < 2) {
+		ck_assert_msg(caller_next(&deaf, 10000) == 1, "after %u pages the connection ended",
+		              pages);
+		if (deaf.frame.kind != FRAME_EVENT || strcmp(deaf.frame.name, "policy") != 0)
+			continue;
+		ck_assert_int_eq(deaf.n_fds, 1);
+		ck_assert_msg(page_map_policy(deaf.fds[0], &page) == 0, "page %u is no page", pages);
+		page_unmap_policy(page);
+		++pages;
+	}
+	for (int i = 0; i < 8; ++i)
+		caller_close(&later[i]);
+	caller_close(&deaf);
+	end();
+}
+END_TEST
+
+/* Sends a record without a ring, and reads what there is to read. */
+static void send_record(struct caller *c, uint8_t kind, const uint8_t id[16], uint64_t serial,
+                        uint64_t deadline_in_ms) {
+	struct ring_record r;
+
+	record_make(c, &r, kind, id, serial, deadline_in_ms);
+	caller_record(c, &r);
+	ring_release(c->ring, id, serial);
+	while (caller_next(c, 0) == 1)
+		continue;
+}
+
+static void fresh_id(uint8_t id[16], unsigned i) {
+	memset(id, 0x77, 16);
+	memcpy(id, &i, sizeof(i));
+}
+
+/* Entries that a second of records may cost, and one that was cut in two. */
+static uint64_t bound(uint64_t begun_ms, uint64_t per_second) {
+	return ((boot_now_ms() - begun_ms) / 1000 + 2) * per_second;
+}
+
+static void flood(uint8_t kind, const char *event) {
+	uint64_t begun = 0, n = 0, most = 0;
+
+	begin();
+	world_add(&service, &service, "lena", "lead");
+	begun = boot_now_ms();
+	for (unsigned i = 0; i < 600; ++i) {
+		uint8_t id[16];
+
+		fresh_id(id, i);
+		send_record(&ui, kind, id, i + 1, 0);
+	}
+	ck_assert_uint_eq(caller_call(&ui, "status"), RESULT_OK);
+	most = bound(begun, 50);
+	n = history_count(&service, event);
+	ck_assert_msg(n <= most, "%llu entries of %s, at most %llu", (unsigned long long)n, event,
+	              (unsigned long long)most);
+	ck_assert_uint_gt(n, 0);
+	end();
+}
+
+START_TEST(a_flood_of_ends_of_nothing_is_joined) {
+	flood(RECORD_END, "emergency-ended");
+}
+END_TEST
+
+START_TEST(a_flood_of_starts_that_are_late_is_joined) {
+	flood(RECORD_START, "emergency-late-request");
+}
+END_TEST
+
+START_TEST(a_flood_of_reasons_is_joined) {
+	flood(RECORD_REASON, "emergency-reason");
+}
+END_TEST
+
+static bool recorded(struct caller *c, uint64_t serial) {
+	uint64_t s = 0;
+
+	while (caller_event(c, "recorded"))
+		if (frame_get_uint(c->frame.body, "serial", &s) == 0 && s == serial)
+			return true;
+	return false;
+}
+
+static uint64_t emergency_of(struct caller *c) {
+	struct policy_state s;
+
+	ck_assert_int_eq(state_page_read(c->page, &s), 0);
+	return s.emergency;
+}
+
+/* The id may be known: whoever reads history or reviews at another seat sees it. */
+START_TEST(another_seat_ends_nobodys_emergency_not_even_for_the_next_engine) {
+	static const uint8_t id[16] = { 0xaa, 1, 2 };
+	struct ring_record r;
+	pid_t engine = 0;
+
+	begin();
+	record_make(&ui, &r, RECORD_START, id, 1, 5000);
+	caller_record(&ui, &r);
+	ck_assert(recorded(&ui, 1));
+	record_make(&service, &r, RECORD_END, id, 2, 0);
+	caller_record(&service, &r);
+	ck_assert(recorded(&service, 2));
+	ck_assert_uint_ne(emergency_of(&ui), 0);
+	engine = world_engine(&world);
+	ck_assert_int_eq(kill(engine, SIGKILL), 0);
+	ck_assert(caller_is_closed(&ui));
+	caller_close(&ui);
+	while (world_engine(&world) == engine)
+		usleep(10000);
+	caller_open(&ui, &world, "main");
+	ck_assert_msg(emergency_of(&ui) != 0, "the emergency of one seat was ended from another");
+	caller_close(&ui);
+	caller_close(&service);
+	world_stop(&world);
+}
+END_TEST
+
+START_TEST(a_flood_of_protocol_errors_does_not_fill_the_journal) {
+	uint64_t begun = 0, n = 0, most = 0;
+
+	begin();
+	world_add(&service, &service, "lena", "lead");
+	begun = boot_now_ms();
+	for (unsigned i = 0; i < 600; ++i) {
+		struct caller c;
+
+		ck_assert_int_eq(caller_connect(&c, &world, "main", UI_UID), 0);
+		(void)send(c.fd, "x", 1, MSG_NOSIGNAL);
+		ck_assert(caller_is_closed(&c));
+		close(c.fd);
+	}
+	most = bound(begun, 40);
+	n = history_count(&service, "protocol-error");
+	ck_assert_msg(n <= most, "%llu entries, at most %llu", (unsigned long long)n,
+	              (unsigned long long)most);
+	ck_assert_uint_gt(n, 0);
+	end();
+}
+END_TEST
+
+/* What is sent while the engine sleeps is read when its sender has gone. */
+static void send_and_go(struct caller *c, struct frame_writer *w, pid_t engine) {
+	ck_assert_int_eq(kill(engine, SIGSTOP), 0);
+	caller_send(c, w);
+	caller_close(c);
+	ck_assert_int_eq(kill(engine, SIGCONT), 0);
+}
+
+static void expect_engine(pid_t engine) {
+	ck_assert_uint_eq(caller_call(&ui, "status"), RESULT_OK);
+	ck_assert_uint_eq(caller_call(&service, "status"), RESULT_OK);
+	ck_assert_int_eq(world_engine(&world), engine);
+}
+
+START_TEST(who_begins_an_attempt_and_goes_takes_nobody_along) {
+	uint8_t buffer[64];
+	struct frame_writer w;
+	struct caller c;
+	pid_t engine = 0;
+
+	begin();
+	engine = world_engine(&world);
+	for (int i = 0; i < 20; ++i) {
+		caller_open(&c, &world, "main");
+		caller_begin(&c, &w, buffer, sizeof(buffer), "attempt.begin");
+		frame_uint(&w, "purpose", CW_PURPOSE_SIGN_IN);
+		send_and_go(&c, &w, engine);
+	}
+	expect_engine(engine);
+	end();
+}
+END_TEST
+
+START_TEST(who_answers_a_prompt_and_goes_takes_nobody_along) {
+	uint8_t buffer[64];
+	struct frame_writer w;
+	struct caller c;
+	pid_t engine = 0;
+
+	begin();
+	engine = world_engine(&world);
+	for (int i = 0; i < 20; ++i) {
+		uint64_t attempt = 0;
+
+		caller_open(&c, &world, "main");
+		caller_begin(&c, &w, buffer, sizeof(buffer), "attempt.begin");
+		frame_uint(&w, "purpose", CW_PURPOSE_SIGN_IN);
+		frame_text(&w, "name", "anna");
+		caller_send(&c, &w);
+		ck_assert(caller_event(&c, "prompt"));
+		ck_assert_int_eq(frame_get_uint(c.frame.body, "attempt", &attempt), 0);
+		caller_begin(&c, &w, buffer, sizeof(buffer), "attempt.answer");
+		frame_uint(&w, "attempt", attempt);
+		frame_bytes(&w, "value", ADMIN_PASSWORD, strlen(ADMIN_PASSWORD));
+		send_and_go(&c, &w, engine);
+	}
+	expect_engine(engine);
+	end();
+}
+END_TEST
+
+/* Comes with a full ring, goes, comes again: each ring is drained when its client goes. */
+START_TEST(a_flood_of_full_rings_is_joined) {
+	uint64_t begun = 0, n = 0, most = 0;
+
+	begin();
+	world_add(&service, &service, "lena", "lead");
+	begun = boot_now_ms();
+	for (unsigned i = 0; i < 16; ++i) {
+		struct caller c;
+
+		caller_open(&c, &world, "main");
+		for (unsigned k = 0; k < LIMIT_RING_RECORDS; ++k) {
+			static const uint8_t none[16];
+			struct ring_record r;
+
+			record_make(&c, &r, RECORD_USE, none, i * 1000 + k + 1, 0);
+			memcpy(r.action, "therapy.stop", sizeof("therapy.stop"));
+			r.verdict = CW_ALLOW;
+			ck_assert(ring_write(c.ring, &r));
+		}
+		caller_close(&c);
+	}
+	ck_assert_uint_eq(caller_call(&ui, "status"), RESULT_OK);
+	most = ((boot_now_ms() - begun) / 60000 + 2) * 512;
+	n = history_count(&service, "use");
+	ck_assert_msg(n <= most, "%llu entries, at most %llu", (unsigned long long)n,
+	              (unsigned long long)most);
+	ck_assert_uint_ge(n, LIMIT_RING_RECORDS);
+	ck_assert_uint_gt(history_count(&service, "claims-coalesced"), 0);
+	end();
+}
+END_TEST
+
+int main(void) {
+	const TTest *const tests[] = {
+		who_begins_an_attempt_and_goes_takes_nobody_along,
+		who_answers_a_prompt_and_goes_takes_nobody_along,
+		a_page_that_waits_to_be_read_never_becomes_another_descriptor,
+		a_flood_of_ends_of_nothing_is_joined,
+		a_flood_of_starts_that_are_late_is_joined,
+		a_flood_of_reasons_is_joined,
+		another_seat_ends_nobodys_emergency_not_even_for_the_next_engine,
+		a_flood_of_full_rings_is_joined,
+		a_flood_of_protocol_errors_does_not_fill_the_journal,
+	};
+
+	return RUN_TESTS("broker hostile", tests);
+}

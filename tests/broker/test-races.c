@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <careward/result.h>
+#include <careward/sign_in.h>
+
+#include "run.h"
+
+/* What changes between a question and its answer: many at once, ends, restarts. */
+
+#define GUESSERS 12
+
+static struct caller service;
+static struct caller guessers[GUESSERS];
+static uint64_t attempts[GUESSERS];
+static char recovery[64];
+
+static void begin(void) {
+	world_start(&world);
+	caller_open(&service, &world, "service");
+	world_commission(&world, &service, recovery);
+}
+
+static void end(void) {
+	caller_close(&service);
+	world_stop(&world);
+}
+
+/* An attempt that waits for its password. */
+static void ask(struct caller *c, uint64_t *ret_attempt) {
+	uint8_t buffer[128];
+	struct frame_writer w;
+
+	caller_begin(c, &w, buffer, sizeof(buffer), "attempt.begin");
+	frame_uint(&w, "purpose", CW_PURPOSE_SIGN_IN);
+	frame_text(&w, "name", "anna");
+	caller_send(c, &w);
+	ck_assert(caller_event(c, "prompt"));
+	ck_assert_int_eq(frame_get_uint(c->frame.body, "attempt", ret_attempt), 0);
+}
+
+static void answer(struct caller *c, uint64_t attempt, const char *value) {
+	uint8_t buffer[512];
+	struct frame_writer w;
+
+	caller_begin(c, &w, buffer, sizeof(buffer), "attempt.answer");
+	frame_uint(&w, "attempt", attempt);
+	frame_bytes(&w, "value", value, strlen(value));
+	caller_send(c, &w);
+}
+
+static const char *sign_in(struct caller *c, const char *password) {
+	const struct answer a = { CW_FIELD_PASSWORD, password };
+
+	return caller_attempt(c, CW_PURPOSE_SIGN_IN, "anna", &a, 1);
+}
+
+/* The wait that goes with the refusal just read. */
+static uint64_t wait_of(struct caller *c) {
+	uint64_t ms = 0;
+
+	(void)frame_get_uint(c->frame.body, "wait_ms", &ms);
+	return ms;
+}
+
+/* LK-01: whoever comes with many at once gets no more guesses than one. */
+START_TEST(guesses_at_once_are_counted_before_any_is_judged) {
+	unsigned opened = 0;
+
+	begin();
+	for (int i = 0; i < GUESSERS; ++i) {
+		caller_open(&guessers[i], &world, "main");
+		ask(&guessers[i], &attempts[i]);
+	}
+	for (int i = 0; i < GUESSERS; ++i) /* the last one knows it */
+		answer(&guessers[i], attempts[i], i == GUESSERS - 1 ? ADMIN_PASSWORD : "wrong it is");
+	for (int i = 0; i < GUESSERS; ++i) {
+		while (caller_next(&guessers[i], 10000) == 1)
+			if (guessers[i].frame.kind == FRAME_EVENT &&
+			    strcmp(guessers[i].frame.name, "state") != 0)
+				break;
+		opened += strcmp(guessers[i].frame.name, "signed-in") == 0;
+	}
+	ck_assert_uint_eq(opened, 0);
+	ck_assert_str_eq(sign_in(&guessers[0], ADMIN_PASSWORD), "attempt-over");
+	ck_assert_uint_gt(wait_of(&guessers[0]), 0);
+	for (int i = 0; i < GUESSERS; ++i)
+		caller_close(&guessers[i]);
+	end();
+}
+END_TEST
+
+/* LK-02: going away before the answer gives no guess for nothing. */
+START_TEST(who_goes_before_the_answer_has_guessed) {
+	struct caller c;
+
+	begin();
+	for (int i = 0; i < 5; ++i) {
+		uint64_t attempt = 0;
+
+		caller_open(&c, &world, "main");
+		ask(&c, &attempt);
+		answer(&c, attempt, "wrong it is");
+		ck_assert_uint_eq(caller_reply(&c), RESULT_OK);
+		caller_close(&c);
+	}
+	caller_open(&c, &world, "main");
+	ck_assert_str_eq(sign_in(&c, ADMIN_PASSWORD), "attempt-over");
+	ck_assert_uint_gt(wait_of(&c), 0);
+	caller_close(&c);
+	end();
+}
+END_TEST
+
+/* A guess is a guess, whatever it is for. */
+START_TEST(guesses_at_another_prompt_count_as_well) {
+	static const uint64_t purposes[] = { CW_PURPOSE_REAUTH, CW_PURPOSE_CHANGE,
+					     CW_PURPOSE_UNLOCK, CW_PURPOSE_REAUTH,
+					     CW_PURPOSE_CHANGE };
+	const struct answer wrong = { CW_FIELD_PASSWORD, "wrong it is" };
+
+	begin();
+	for (int i = 0; i < 5; ++i)
+		ck_assert_str_eq(caller_attempt(&service, purposes[i], NULL, &wrong, 1),
+				 "attempt-over");
+	ck_assert_str_eq(sign_in(&service, ADMIN_PASSWORD), "attempt-over");
+	ck_assert_uint_gt(wait_of(&service), 0);
+	end();
+}
+END_TEST
+
+static void say_hello(struct caller *c) {
+	uint8_t buffer[128];
+	struct frame_writer w;
+
+	caller_begin(c, &w, buffer, sizeof(buffer), "hello");
+	frame_uint(&w, "version", PROTOCOL_VERSION);
+	frame_uint(&w, "actions", 0);
+	caller_send(c, &w);
+	ck_assert_uint_eq(caller_reply(c), RESULT_OK);
+}
+
+static void send_person(struct caller *c, const char *verb, const char *name, const char *role) {
+	uint8_t buffer[256];
+	struct frame_writer w;
+
+	caller_begin(c, &w, buffer, sizeof(buffer), verb);
+	frame_text(&w, "name", name);
+	frame_open_array(&w, "roles");
+	frame_text(&w, NULL, role);
+	frame_close(&w);
+	caller_send(c, &w);
+}
+
+START_TEST(two_who_initialise_at_once_do_not_both_succeed) {
+	static struct caller root[2];
+	uint64_t results[2];
+	pid_t engine = 0;
+
+	world_start(&world);
+	engine = world_engine(&world);
+	for (int i = 0; i < 2; ++i) {
+		ck_assert_int_eq(caller_connect(&root[i], &world, "service", 0), 0);
+		say_hello(&root[i]);
+	}
+	ck_assert_int_eq(kill(engine, SIGSTOP), 0);
+	send_person(&root[0], "init", "anna", "admin");
+	send_person(&root[1], "init", "mallory", "admin");
+	ck_assert_int_eq(kill(engine, SIGCONT), 0);
+	for (int i = 0; i < 2; ++i)
+		results[i] = caller_reply(&root[i]);
+	ck_assert_msg((results[0] == RESULT_OK) != (results[1] == RESULT_OK), "results %d and %d",
+	              (int)results[0], (int)results[1]);
+	for (int i = 0; i < 2; ++i)
+		caller_close(&root[i]);
+	world_stop(&world);
+}
+END_TEST
+
+START_TEST(who_has_signed_out_adds_nobody) {
+	uint64_t serial = 0, result = 0, asked = 0;
+	uint8_t buffer[64];
+	struct frame_writer w;
+	pid_t engine = 0;
+
+	begin();
+	engine = world_engine(&world);
+	ck_assert_int_eq(kill(engine, SIGSTOP), 0);
+	send_person(&service, "user.add", "mallory", "nurse");
+	asked = service.serial;
+	caller_begin(&service, &w, buffer, sizeof(buffer), "sign-out");
+	caller_send(&service, &w);
+	ck_assert_int_eq(kill(engine, SIGCONT), 0);
+	while (serial != asked) {
+		ck_assert_int_eq(caller_next(&service, 10000), 1);
+		if (service.frame.kind == FRAME_REPLY)
+			serial = service.frame.serial;
+	}
+	ck_assert_int_eq(frame_get_uint(service.frame.body, "result", &result), 0);
+	ck_assert_uint_eq(result, RESULT_STALE);
+	end();
+}
+END_TEST
+
+/* careward.history is asked of the process, not only of the seat. */
+START_TEST(a_stranger_at_the_seat_learns_nobodys_roles) {
+	struct caller stranger;
+	uint8_t buffer[256];
+	struct frame_writer w;
+
+	if (!world_has_two_uids())
+		return;
+	begin();
+	world_add(&service, &service, "lena", "lead"); /* may read the history, is signed in */
+	ck_assert_int_eq(caller_connect(&stranger, &world, "service", 4711), 0);
+	say_hello(&stranger);
+	caller_begin(&stranger, &w, buffer, sizeof(buffer), "explain");
+	frame_text(&w, "action", "therapy.start");
+	frame_text(&w, "name", "anna");
+	caller_send(&stranger, &w);
+	ck_assert_uint_eq(caller_reply(&stranger), RESULT_DENIED);
+	caller_close(&stranger);
+	end();
+}
+END_TEST
+
+int main(void) {
+	const TTest *const tests[] = {
+		guesses_at_once_are_counted_before_any_is_judged,
+		who_goes_before_the_answer_has_guessed,
+		guesses_at_another_prompt_count_as_well,
+		two_who_initialise_at_once_do_not_both_succeed,
+		who_has_signed_out_adds_nobody,
+		a_stranger_at_the_seat_learns_nobodys_roles,
+	};
+
+	return RUN_TESTS("broker races", tests);
+}
