@@ -407,7 +407,7 @@ static void children(char ret[256]) {
 	f = fopen(path, "re");
 	ck_assert_ptr_nonnull(f);
 	memset(ret, 0, 256);
-	(void)fread(ret, 1, 255, f);
+	ck_assert_uint_gt(fread(ret, 1, 255, f), 0);
 	fclose(f);
 }
 
