@@ -258,6 +258,7 @@ static void take_start(struct taking *t, uint32_t peer_uid) {
 			(t->row.state == EMERGENCY_ENDED || t->row.state == EMERGENCY_INTERRUPTED));
 	bool is_mine = is_open(t->seat, id);
 
+	t->outcome.over = is_over;
 	if (is_over && t->is_known) {
 		t->is_silent = true;
 	} else if (is_over) {

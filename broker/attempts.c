@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "auth/approval.h"
 #include "broker/requests.h"
@@ -20,6 +19,12 @@ static void slot_free(struct attempt_slot *slot) {
 	}
 	slot->attempt = attempt_free(slot->attempt);
 	memset(slot, 0, sizeof(*slot));
+}
+
+/* Ends it with its record, also while its try is being hashed: nothing comes of that. */
+static void slot_give_up(struct attempt_slot *slot, const struct moment *now) {
+	attempt_cancel(slot->attempt, now, false);
+	slot_free(slot);
 }
 
 static struct attempt_slot *slot_new(struct engine *engine, const struct seat_runtime *seat) {
@@ -110,28 +115,22 @@ static void send_signed_in(struct attempt_slot *slot, const struct attempt_resul
 	send_event(slot, &w);
 }
 
-static uint64_t new_session_number(void) {
-	uint64_t n = 0;
-
-	while (n == 0)
-		if (getrandom(&n, sizeof(n), 0) != sizeof(n))
-			n = 0;
-	return n;
-}
-
-/* A session that begins ends an emergency whose uses its role grants. */
+/*
+ * A session that begins ends an emergency whose uses its role grants; and who
+ * broke glass a while ago, locked out, may have identified himself now.
+ */
 static void end_emergency(struct attempt_slot *slot, const struct moment *now) {
 	struct engine *e = slot->engine;
 	uint8_t id[16];
 	int r = 0;
 
-	if (!slot->seat->seat.emergency.open)
-		return;
+	bool was_open = slot->seat->seat.emergency.open;
+
 	memcpy(id, slot->seat->seat.emergency.id, sizeof(id));
 	r = emergency_on_sign_in(e->store, engine_policy(e), &slot->seat->seat, now);
 	if (r < 0)
 		engine_store_failed(e, r);
-	if (!slot->seat->seat.emergency.open)
+	if (was_open && !slot->seat->seat.emergency.open)
 		engine_tell_emergency(e, slot->seat, id, "emergency-ended", "sign-in");
 }
 
@@ -151,7 +150,7 @@ static void finish_success(struct attempt_slot *slot, const struct attempt_resul
 	case CW_PURPOSE_SIGN_IN:
 		handover = seat->session.number != 0 &&
 			   seat->session.account != result->account.number;
-		seat_open(seat, result, new_session_number(), now);
+		seat_open(seat, result, result->session, now); /* as in the entry */
 		slot->seat->session_uid = slot->peer_uid;
 		break;
 	case CW_PURPOSE_UNLOCK:
@@ -198,14 +197,15 @@ static void done_hash(void *data) {
 	int r = 0;
 
 	slot->hashing = false;
-	/* Also when nobody waits any more: what was tried is brought to its end. */
+	/* Given up meanwhile: that is in the journal, and the job goes with the slot. */
+	if (slot->dropped) {
+		slot_free(slot);
+		return;
+	}
 	r = attempt_hashed(slot->attempt, &now);
 	if (r < 0)
 		engine_store_failed(slot->engine, r);
-	if (slot->dropped)
-		slot_free(slot);
-	else
-		slot_drive(slot, &now);
+	slot_drive(slot, &now);
 }
 
 static void slot_drive(struct attempt_slot *slot, const struct moment *now) {
@@ -234,12 +234,8 @@ static int begin(struct request *r, const struct attempt_request *request) {
 	struct frame_writer w;
 	int e = 0;
 
-	if (!slot) {
-		reply_begin(r, &w, RESULT_BUSY);
-		frame_uint(&w, "retry_ms", 1000);
-		reply_send(r, &w);
-		return 0;
-	}
+	if (!slot)
+		return reply_busy(r);
 	*slot = (struct attempt_slot){ .number = ++r->engine->next_attempt,
 				       .peer = r->peer->number,
 				       .peer_uid = r->peer->uid,
@@ -290,10 +286,12 @@ int handle_authorize(struct request *r) {
 		return -EPROTO;
 	index = policy_action_index(&r->engine->policy->table, name);
 	if (index < 0)
-		return reply_message(r, RESULT_NOT_FOUND, "unknown-action");
+		return reply_unknown_action(r, name);
 	approval.action = (uint32_t)index;
-	if (r->seat->seat.session.number == 0 || r->seat->session_uid != r->peer->uid)
+	if (r->seat->seat.session.number == 0 || r->seat->session_uid != r->peer->uid) {
+		record_denied(r, name, CW_REASON_NO_SESSION);
 		return reply_denied(r, CW_SIGN_IN, CW_REASON_NO_SESSION);
+	}
 	return begin(r, &request);
 }
 
@@ -328,9 +326,7 @@ int handle_attempt_cancel(struct request *r) {
 	slot = slot_find(r, number);
 	if (!slot)
 		return reply_message(r, RESULT_STALE, "no-such-attempt");
-	if (!slot->hashing)
-		attempt_cancel(slot->attempt, &r->now, false);
-	slot_free(slot);
+	slot_give_up(slot, &r->now);
 	return reply(r, RESULT_OK);
 }
 
@@ -351,7 +347,7 @@ int handle_redeem(struct request *r) {
 		return -EPROTO;
 	index = policy_action_index(&r->engine->policy->table, name);
 	if (index < 0)
-		return reply_message(r, RESULT_NOT_FOUND, "unknown-action");
+		return reply_unknown_action(r, name);
 	e = approval_redeem(r->engine->store, r->engine->policy, &r->seat->seat, &actor, receipt,
 	                    n_receipt, (uint32_t)index, digest, &r->now, &v, &reason);
 	if (e == -EBADMSG)
@@ -373,18 +369,30 @@ void attempts_drop_peer(struct engine *engine, uint64_t peer) {
 	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i) {
 		struct attempt_slot *s = &engine->attempts[i];
 
-		if (!s->attempt || s->peer != peer)
-			continue;
-		if (!s->hashing)
-			attempt_cancel(s->attempt, &now, false);
-		slot_free(s);
+		if (s->attempt && s->peer == peer)
+			slot_give_up(s, &now);
 	}
 }
 
 void attempts_drop_seat(struct engine *engine, const struct seat_runtime *seat) {
+	struct moment now = engine_now(engine);
+
+	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i) {
+		struct attempt_slot *s = &engine->attempts[i];
+
+		if (!s->attempt || s->dropped || s->seat != seat)
+			continue;
+		attempt_cancel(s->attempt, &now, false);
+		send_over(s, attempt_result(s->attempt));
+		slot_free(s);
+	}
+}
+
+bool attempts_any(const struct engine *engine, const struct seat_runtime *seat) {
 	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i)
 		if (engine->attempts[i].attempt && engine->attempts[i].seat == seat)
-			slot_free(&engine->attempts[i]);
+			return true;
+	return false;
 }
 
 void attempts_tick(struct engine *engine, const struct moment *now) {
