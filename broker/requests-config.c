@@ -265,8 +265,7 @@ int handle_explain(struct request *r) {
 		return -EPROTO;
 	index = policy_action_index(t, name);
 	if (index < 0)
-		return reply_nearest(r, "unknown-action",
-		                     policy_nearest(name, t->action_names, t->n_actions));
+		return reply_unknown_action(r, name);
 	q.action = (uint32_t)index;
 	e = take_roles(r, &q);
 	if (e != 0)
