@@ -79,6 +79,7 @@ struct attempt_slot {
 	uint32_t peer_uid;
 	struct seat_runtime *seat;
 	struct engine *engine;
+	struct password_job *job; /* of the attempt, while hashing                        */
 	bool hashing;            /* the worker has its job: may not be freed            */
 	bool dropped;            /* free it when the worker is done                     */
 };
@@ -98,6 +99,7 @@ struct ring_left {
 
 struct engine {
 	uv_loop_t loop;
+	bool has_loop;
 	const struct engine_setup *setup;
 	struct clock clock;
 	struct keystore *keys;   /* NULL: none                                          */
