@@ -338,7 +338,7 @@ int handle_review_close(struct request *r) {
 	if (e == -EBUSY)
 		return reply_message(r, RESULT_STALE, "emergency-is-open");
 	if (e == -EPERM)
-		return reply_denied(r, CW_DENY, CW_REASON_ROLE); /* review_close() has recorded it */
+		return reply_denied(r, CW_DENY, CW_REASON_ROLE); /* recorded by auth/ */
 	if (e < 0)
 		return reply_errno(r, e);
 	return reply(r, RESULT_OK);
