@@ -188,6 +188,7 @@ static void slot_finish(struct attempt_slot *slot, const struct moment *now) {
 static void run_hash(void *data, struct arena *arena) {
 	struct attempt_slot *slot = data;
 
+	/* Not by way of the attempt: the loop may be giving it up at this moment. */
 	password_job_run(arena, slot->job);
 }
 
@@ -228,7 +229,6 @@ static void slot_drive(struct attempt_slot *slot, const struct moment *now) {
 		send_prompt(slot);
 		return;
 	case ATTEMPT_HASH:
-		/* The attempt may be given up before the worker begins: the job stays. */
 		slot->job = attempt_job(slot->attempt);
 		if (may_hash(slot) && worker_submit(slot->engine->hasher, &task) == 0) {
 			slot->hashing = true;
@@ -406,6 +406,11 @@ bool attempts_any(const struct engine *engine, const struct seat_runtime *seat) 
 		if (engine->attempts[i].attempt && engine->attempts[i].seat == seat)
 			return true;
 	return false;
+}
+
+void attempts_end(struct engine *engine) {
+	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i)
+		engine->attempts[i].attempt = attempt_free(engine->attempts[i].attempt);
 }
 
 void attempts_tick(struct engine *engine, const struct moment *now) {

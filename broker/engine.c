@@ -630,6 +630,7 @@ static int begin(struct engine *e) {
 	static const struct control_message ready = { .kind = CONTROL_READY };
 	int r = uv_loop_init(&e->loop) < 0 ? -ENOMEM : 0;
 
+	e->has_loop = r == 0;
 	if (r == 0)
 		r = begin_seats(e);
 	if (r == 0)
@@ -645,9 +646,11 @@ static int begin(struct engine *e) {
 		return -EPERM;
 	if (e->setup->client_fd >= 0)
 		r = peer_new(e, &e->seats[0], e->setup->client_fd);
+	if (r < 0)
+		return r;
 	e->timer = calloc(1, sizeof(*e->timer));
 	e->before = calloc(1, sizeof(*e->before));
-	if (r < 0 || !e->timer || !e->before || uv_timer_init(&e->loop, e->timer) < 0 ||
+	if (!e->timer || !e->before || uv_timer_init(&e->loop, e->timer) < 0 ||
 	    uv_prepare_init(&e->loop, e->before) < 0)
 		return -ENOMEM;
 	e->timer->data = e->before->data = e;
@@ -656,6 +659,16 @@ static int begin(struct engine *e) {
 		return -EIO;
 	tell_supervisor(e, &ready, -1);
 	return 0;
+}
+
+static void free_handle(uv_handle_t *handle) {
+	free(handle);
+}
+
+/* Those of connections and workers are closing already. */
+static void close_handle(uv_handle_t *handle, void *arg) {
+	if (!uv_is_closing(handle))
+		uv_close(handle, free_handle);
 }
 
 static void end(struct engine *e) {
@@ -670,6 +683,7 @@ static void end(struct engine *e) {
 	claims_end(e);
 	e->hasher = worker_free(e->hasher);
 	e->reader = worker_free(e->reader);
+	attempts_end(e);
 	if (e->store) {
 		(void)engine_record(e, &entry);
 		now = engine_now(e);
@@ -681,6 +695,11 @@ static void end(struct engine *e) {
 	e->policy = policy_free(e->policy);
 	for (uint32_t i = 0; i < e->n_seats; ++i)
 		page_unmap_state(e->seats[i].page);
+	if (!e->has_loop)
+		return;
+	uv_walk(&e->loop, close_handle, NULL);
+	(void)uv_run(&e->loop, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&e->loop);
 }
 
 int engine_main(const struct engine_setup *setup) {
@@ -699,7 +718,7 @@ int engine_main(const struct engine_setup *setup) {
 	if (r == 0)
 		(void)uv_run(&e->loop, UV_RUN_DEFAULT);
 	end(e);
-	/* The process ends here: what the loop still holds goes with it. */
-	explicit_bzero(e->out, sizeof(e->out));
+	explicit_bzero(e, sizeof(*e));
+	free(e);
 	return r == 0 ? 0 : 1;
 }

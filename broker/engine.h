@@ -88,9 +88,9 @@ struct attempt_slot {
 	uint32_t peer_uid;
 	struct seat_runtime *seat;
 	struct engine *engine;
-	struct password_job *job; /* of the attempt, as handed to the worker                */
+	struct password_job *job; /* of the attempt, while hashing                        */
 	bool hashing;            /* the worker has its job: may not be freed            */
-	bool dropped;            /* free it when worker or holder is done               */
+	bool dropped;            /* free it when the worker is done                     */
 };
 
 #define ENGINE_ATTEMPTS (LIMIT_ATTEMPTS * LIMIT_SEATS)
@@ -108,6 +108,7 @@ struct ring_left {
 
 struct engine {
 	uv_loop_t loop;
+	bool has_loop;
 	const struct engine_setup *setup;
 	struct clock clock;
 	struct keystore *keys;   /* NULL: none                                          */

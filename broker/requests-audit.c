@@ -337,13 +337,8 @@ int handle_review_close(struct request *r) {
 		return reply_message(r, RESULT_EXISTS, "closed-before");
 	if (e == -EBUSY)
 		return reply_message(r, RESULT_STALE, "emergency-is-open");
-	if (e == -EPERM) {
-		const struct policy_table *t = &r->engine->policy->table;
-
-		record_denied(r, t->action_names[policy_builtin_index(t, POLICY_REVIEW)],
-		              CW_REASON_ROLE);
-		return reply_denied(r, CW_DENY, CW_REASON_ROLE);
-	}
+	if (e == -EPERM)
+		return reply_denied(r, CW_DENY, CW_REASON_ROLE); /* recorded by auth/ */
 	if (e < 0)
 		return reply_errno(r, e);
 	return reply(r, RESULT_OK);

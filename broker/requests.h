@@ -122,6 +122,8 @@ int handle_review_close(struct request *r);
 /* attempts.c */
 void attempts_drop_peer(struct engine *engine, uint64_t peer);
 void attempts_drop_seat(struct engine *engine, const struct seat_runtime *seat);
+/* Wipes and frees all, once no worker holds a job any more. */
+void attempts_end(struct engine *engine);
 /* Is somebody being asked at this seat? */
 bool attempts_any(const struct engine *engine, const struct seat_runtime *seat);
 void attempts_tick(struct engine *engine, const struct moment *now);
