@@ -15,6 +15,8 @@
 #define SEAT_DRAINED_PER_MIN 512u /* records from rings whose clients have gone          */
 #define SEAT_NOISE_PER_S 16u    /* entries about rubbish and strangers               */
 #define PEER_FDS_MAX 4u
+#define PEER_TURN_MS 250u          /* then one packet of each connection, no more         */
+#define SEAT_COMPILES_PER_S 4u     /* configurations that anybody may have checked        */
 
 enum peer_phase {
 	PEER_CLOSED = 0, /* nothing is permitted                                       */
