@@ -42,7 +42,7 @@ static int take(struct engine *e, struct seat_runtime *seat, const struct ring_r
 	return r;
 }
 
-/* What opens or ends this seat's emergency is no part of a flood: it has a budget of its own. */
+/* What opens or ends this seat's emergency is no part of a flood: never joined with others. */
 static bool is_precious(const struct peer *peer, const struct ring_record *record,
                         const struct moment *now) {
 	const struct emergency *e = &peer->seat->seat.emergency;
@@ -64,11 +64,8 @@ int claims_packet(struct peer *peer, const uint8_t *packet, size_t n) {
 	memcpy(&record, packet + 1, sizeof(record));
 	if (!ring_record_is_valid(&record))
 		return -EPROTO;
-	if (is_precious(peer, &record, &now)) {
-		/* No person is that fast: not taken and not acknowledged, its ring keeps it. */
-		if (!budget_take(&peer->precious, now.boot_ms, PEER_PRECIOUS_PER_S))
-			return 0;
-	} else if (!budget_take(&peer->records, now.boot_ms, PEER_RECORDS_PER_S)) {
+	if (!is_precious(peer, &record, &now) &&
+	    !budget_take(&peer->records, now.boot_ms, PEER_RECORDS_PER_S)) {
 		tell_recorded(peer, &record); /* counted: claims_flush_budget() records it */
 		return 0;
 	}

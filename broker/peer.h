@@ -11,7 +11,6 @@
 #define PEER_QUEUE_MAX 64u      /* frames waiting for a client that does not read     */
 #define PEER_REQUESTS_PER_S 50u
 #define PEER_RECORDS_PER_S 32u
-#define PEER_PRECIOUS_PER_S 16u /* that open or end an emergency                     */
 #define SEAT_DRAINED_PER_MIN 512u /* records from rings whose clients have gone          */
 #define SEAT_NOISE_PER_S 16u    /* entries about rubbish and strangers               */
 #define PEER_FDS_MAX 4u
@@ -48,7 +47,6 @@ struct peer {
 	uint32_t n_queue;
 	struct budget requests;
 	struct budget records;
-	struct budget precious;
 	bool opened_session;     /* this connection signed in                           */
 };
 

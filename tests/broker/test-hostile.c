@@ -219,34 +219,6 @@ START_TEST(a_flood_of_reasons_is_joined) {
 }
 END_TEST
 
-START_TEST(emergencies_that_no_person_could_begin_so_fast_are_left_in_their_ring) {
-	uint64_t begun = 0, n = 0, most = 0;
-	struct policy_state state;
-	uint8_t id[16] = { 1 };
-
-	begin();
-	world_add(&service, &service, "lena", "lead");
-	begun = boot_now_ms();
-	for (unsigned i = 0; i < 400; ++i) {
-		fresh_id(id, i);
-		send_record(&ui, RECORD_START, id, 2 * i + 1, 5000);
-		send_record(&ui, RECORD_END, id, 2 * i + 2, 0);
-	}
-	most = bound(begun, 50);
-	/* The next one of a person is taken. */
-	sleep(1);
-	fresh_id(id, 1000);
-	send_record(&ui, RECORD_START, id, 5000, 5000);
-	ck_assert_uint_eq(caller_call(&ui, "status"), RESULT_OK);
-	ck_assert_int_eq(state_page_read(ui.page, &state), 0);
-	ck_assert_uint_ne(state.emergency, 0);
-	n = history_count(&service, "emergency-started");
-	ck_assert_msg(n <= most, "%llu entries, at most %llu", (unsigned long long)n,
-	              (unsigned long long)most);
-	end();
-}
-END_TEST
-
 static bool recorded(struct caller *c, uint64_t serial) {
 	uint64_t s = 0;
 
@@ -570,7 +542,6 @@ int main(void) {
 		a_flood_of_ends_of_nothing_is_joined,
 		a_flood_of_starts_that_are_late_is_joined,
 		a_flood_of_reasons_is_joined,
-		emergencies_that_no_person_could_begin_so_fast_are_left_in_their_ring,
 		another_seat_ends_nobodys_emergency_not_even_for_the_next_engine,
 		a_flood_of_full_rings_is_joined,
 		an_engine_without_descriptors_does_not_turn_in_circles,
