@@ -73,7 +73,7 @@ static int take(struct engine *e, struct seat_runtime *seat, const struct ring_r
 	return r;
 }
 
-/* What opens or ends this seat's emergency is no part of a flood: it has a budget of its own. */
+/* What opens or ends this seat's emergency is no part of a flood: never joined with others. */
 static bool is_precious(const struct peer *peer, const struct ring_record *record,
                         const struct moment *now) {
 	const struct emergency *e = &peer->seat->seat.emergency;
@@ -129,11 +129,8 @@ int claims_packet(struct peer *peer, const uint8_t *packet, size_t n) {
 	memcpy(&record, packet + 1, sizeof(record));
 	if (!ring_record_is_valid(&record))
 		return -EPROTO;
-	if (is_precious(peer, &record, &now)) {
-		/* No person is that fast: neither taken nor acknowledged, its ring keeps it. */
-		if (!budget_take(&peer->precious, now.boot_ms, PEER_PRECIOUS_PER_S))
-			return 0;
-	} else if (!budget_take(&peer->records, now.boot_ms, PEER_RECORDS_PER_S)) {
+	if (!is_precious(peer, &record, &now) &&
+	    !budget_take(&peer->records, now.boot_ms, PEER_RECORDS_PER_S)) {
 		join(peer, &record);
 		return 0;
 	}

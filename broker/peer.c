@@ -288,6 +288,11 @@ static int read_packet(struct peer *peer) {
 	return r < 0 ? r : 1;
 }
 
+/* Has this turn of the loop taken so long that time has to be passed on first? */
+static bool is_late(const struct peer *peer) {
+	return uv_hrtime() / 1000000 - uv_now(&peer->engine->loop) > PEER_TURN_MS;
+}
+
 static void on_peer(uv_poll_t *poll, int status, int events) {
 	struct peer *peer = poll->data;
 
@@ -305,6 +310,8 @@ static void on_peer(uv_poll_t *poll, int status, int events) {
 			peer_close(peer);
 		else if (r < 0)
 			peer_protocol_error(peer, "malformed or unpermitted packet");
+		if (is_late(peer))
+			break;
 	}
 	if (status < 0 && peer->phase != PEER_CLOSED)
 		peer_close(peer);

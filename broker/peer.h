@@ -11,11 +11,12 @@
 #define PEER_QUEUE_MAX 64u      /* frames waiting for a client that does not read     */
 #define PEER_REQUESTS_PER_S 50u
 #define PEER_RECORDS_PER_S 32u
-#define PEER_PRECIOUS_PER_S 16u /* that open or end an emergency                     */
 #define SEAT_DRAINED_PER_MIN 512u /* records from rings whose clients have gone          */
 #define SEAT_NOISE_PER_S 16u    /* entries about rubbish and strangers               */
 #define PEER_FDS_MAX 4u
 #define PEER_JOINED 32u /* records that one entry of joined claims stands for        */
+#define PEER_TURN_MS 250u          /* then one packet of each connection, no more         */
+#define SEAT_COMPILES_PER_S 4u     /* configurations that anybody may have checked        */
 
 enum peer_phase {
 	PEER_CLOSED = 0, /* nothing is permitted                                       */
@@ -53,7 +54,6 @@ struct peer {
 	uint32_t n_queue;
 	struct budget requests;
 	struct budget records;
-	struct budget precious;
 	struct joined joined[PEER_JOINED]; /* counted, neither recorded nor acknowledged */
 	uint32_t n_joined;
 	bool behind;             /* its ring holds what could not be written yet         */

@@ -86,6 +86,18 @@ static int take_content(struct request *r, struct content *ret) {
 	return e == -ENOENT ? map_content(r->fd, ret) : 0;
 }
 
+/* Compiling takes the loop's time, and anybody may ask for it. Return: may it be done? */
+static bool may_compile(struct request *r) {
+	struct frame_writer w;
+
+	if (budget_take(&r->seat->compiles, r->now.boot_ms, SEAT_COMPILES_PER_S))
+		return true;
+	reply_begin(r, &w, RESULT_BUSY);
+	frame_uint(&w, "retry_ms", 1000);
+	reply_send(r, &w);
+	return false;
+}
+
 int handle_check(struct request *r) {
 	struct policy_messages *messages = NULL;
 	cleanup_(content_free) struct content content = { 0 };
@@ -94,6 +106,8 @@ int handle_check(struct request *r) {
 
 	if (e != 0)
 		return e < 0 ? e : 0;
+	if (!may_compile(r))
+		return 0;
 	messages = calloc(1, sizeof(*messages));
 	if (!messages)
 		return -ENOMEM;
@@ -151,6 +165,8 @@ int handle_config_install(struct request *r) {
 		return e < 0 ? e : 0;
 	if (!r->engine->policy || !r->engine->initialised)
 		return reply_message(r, RESULT_NOT_READY, "not-initialised");
+	if (!may_compile(r))
+		return 0;
 	messages = calloc(1, sizeof(*messages));
 	if (!messages)
 		return -ENOMEM;

@@ -102,7 +102,7 @@ START_TEST(guesses_at_once_are_counted_before_any_is_judged) {
 }
 END_TEST
 
-/* LK-02: going away before the answer gives no guess for nothing. */
+/* Going away before the answer gives no guess for nothing. */
 START_TEST(who_goes_before_the_answer_has_guessed) {
 	struct caller c;
 
