@@ -57,7 +57,10 @@ static void draw_actions(struct pump *pump) {
 		attrset(on ? A_BOLD : A_DIM);
 		mvprintw(ROW_ACTIONS + (int)i, 1, "%u  %-26s", (i + 1) % 10, pump_actions[i].label);
 		attrset(A_NORMAL);
-		mvprintw(ROW_ACTIONS + (int)i, 32, "%-47.47s", on ? "" : words);
+		if (on && CW_ACT_TABLE[i].kind == CW_KIND_ALWAYS)
+			mvprintw(ROW_ACTIONS + (int)i, 32, "always; F%u while a dialog is open", i + 1);
+		else
+			mvprintw(ROW_ACTIONS + (int)i, 32, "%-47.47s", on ? "" : words);
 	}
 	mvhline(ROW_NOTES - 1, 0, ACS_HLINE, WIDTH);
 }
@@ -88,7 +91,7 @@ static void draw_bottom(const struct pump *pump, int64_t now_ms) {
 
 static void box_at(int row, int rows) {
 	for (int i = 0; i < rows; ++i)
-		mvprintw(row + i, 6, "%-68s", "");
+		mvprintw(row + i, 0, "%*s", WIDTH, "");
 	mvhline(row, 6, ACS_HLINE, 68);
 	mvhline(row + rows - 1, 6, ACS_HLINE, 68);
 }
@@ -112,11 +115,43 @@ static int wrapped(int row, int last, const char *text) {
 	return row;
 }
 
-static void draw_dialog(const struct pump_dialog *d) {
+/* What all this is about, in the box's upper edge. */
+static const char *title(const struct pump *pump) {
+	static const char *const titles[] = {
+		[0] = " Confirm ",
+		[CW_PURPOSE_SIGN_IN] = " Sign in ",
+		[CW_PURPOSE_UNLOCK] = " Unlock - somebody else: Esc, then Enter ",
+		[CW_PURPOSE_REAUTH] = " Confirm that it is you ",
+		[CW_PURPOSE_CHANGE] = " Change your password ",
+	};
+	unsigned which = (unsigned)pump->purpose;
+
+	return which < sizeof(titles) / sizeof(titles[0]) && titles[which] ? titles[which] : "";
+}
+
+/* The password is being checked: nothing that is typed now means anything. */
+static void draw_checking(const struct pump *pump) {
+	box_at(6, 4);
+	mvprintw(6, 8, "%s", title(pump));
+	mvprintw(7, 8, "One moment ...");
+	mvprintw(8, 8, "Esc: give up");
+}
+
+static void draw_failed(const struct pump *pump) {
+	box_at(6, 8);
+	mvprintw(6, 8, "%s", title(pump));
+	for (unsigned i = 0; i < 3; ++i)
+		mvprintw(7 + (int)i, 8, "%.64s", pump->notes[PUMP_NOTES - 3 + i]);
+	mvprintw(12, 8, "Enter: %s    Esc: back", pump->purpose != 0 ? "once more" : "back");
+}
+
+static void draw_dialog(const struct pump *pump) {
+	const struct pump_dialog *d = &pump->dialog;
 	unsigned long field = (unsigned long)d->prompt.field;
 	unsigned characters = 0;
 
 	box_at(6, 8);
+	mvprintw(6, 8, "%s", title(pump));
 	(void)wrapped(wrapped(7, 9, message_text(d->prompt.message)), 10, d->prompt.text);
 	if (d->prompt.field == CW_FIELD_CONFIRM) {
 		mvprintw(11, 8, "Y: yes    N: no");
@@ -175,7 +210,11 @@ void draw_pump(struct pump *pump, int64_t now_ms) {
 	if (pump->reason_wanted && !pump->status.emergency && !pump->dialog.open)
 		draw_reason();
 	if (pump->dialog.open)
-		draw_dialog(&pump->dialog);
+		draw_dialog(pump);
+	else if (pump->attempt != 0)
+		draw_checking(pump);
+	else if (pump->failed_until != 0)
+		draw_failed(pump);
 	draw_bottom(pump, now_ms);
 	refresh();
 }
@@ -200,8 +239,9 @@ void draw_commissioning(const struct hospital *h) {
 	mvprintw(row + 6, 1, "                %.32s", h->anchor + 32);
 	mvprintw(row + 8, 1, "A one-time password can do nothing but be changed. A new one has 12 characters");
 	mvprintw(row + 9, 1, "or more, 15 for whoever may do more than care.");
-	mvprintw(row + 10, 1, "Command line at this device: careward VERB --broker-uid %s", h->broker->uid_text);
-	mvprintw(row + 11, 5, "--socket %.60s", h->broker->service);
+	mvprintw(row + 10, 1, "Command line at this device: %.50s VERB", h->broker->places->cli);
+	mvprintw(row + 11, 5, "--socket %.50s --broker-uid %.8s", h->broker->service,
+	         h->broker->uid_text);
 	bar(ROW_GLASS, " Enter: to the pump    Q: leave");
 	refresh();
 }
