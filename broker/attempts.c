@@ -203,6 +203,18 @@ static void done_hash(void *data) {
 	slot_drive(slot, &now);
 }
 
+/* Half of the queue for one seat, the other half for all others: who guesses keeps nobody out. */
+static bool may_hash(const struct attempt_slot *slot) {
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i) {
+		const struct attempt_slot *s = &slot->engine->attempts[i];
+
+		n += s->attempt && s->hashing && s->seat == slot->seat;
+	}
+	return n < LIMIT_HASH_QUEUE / 2;
+}
+
 /* Return: is it over? */
 static bool drive(struct attempt_slot *slot, const struct moment *now) {
 	const struct worker_task task = { run_hash, done_hash, slot };
@@ -212,7 +224,7 @@ static bool drive(struct attempt_slot *slot, const struct moment *now) {
 		send_prompt(slot);
 		return false;
 	case ATTEMPT_HASH:
-		if (worker_submit(slot->engine->hasher, &task) == 0) {
+		if (may_hash(slot) && worker_submit(slot->engine->hasher, &task) == 0) {
 			slot->hashing = true;
 			return false;
 		}

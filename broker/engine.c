@@ -356,6 +356,8 @@ static void tick_store(struct engine *e, const struct moment *now) {
 	engine_alarm(e, ALARM_STORE_FAILED, false);
 }
 
+static void on_listen(uv_poll_t *poll, int status, int events);
+
 static void tick_seat(struct engine *e, struct seat_runtime *s, const struct moment *now) {
 	bool ended = false, ask = false;
 	uint8_t id[16];
@@ -370,6 +372,8 @@ static void tick_seat(struct engine *e, struct seat_runtime *s, const struct mom
 	if (ask)
 		engine_tell_emergency(e, s, id, "still-needed", NULL);
 	seat_noise_flush(s);
+	if (s->listen && !uv_is_active((uv_handle_t *)s->listen))
+		(void)uv_poll_start(s->listen, UV_READABLE, on_listen);
 	engine_publish(e, s, true);
 }
 
@@ -401,8 +405,13 @@ static void on_listen(uv_poll_t *poll, int status, int events) {
 	for (int i = 0; i < 16; ++i) {
 		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (fd < 0)
-			return; /* none left, or no descriptors: the client tries again */
+		if (fd < 0) {
+			/* No descriptors: whoever waits is taken at the next tick, not asked
+			 * for again and again until then. */
+			if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+				(void)uv_poll_stop(poll);
+			return;
+		}
 		(void)peer_new(seat->engine, seat, fd);
 	}
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -377,6 +378,92 @@ START_TEST(a_flood_of_full_rings_is_joined) {
 }
 END_TEST
 
+/* Processor time of a process so far, in ticks. */
+static unsigned long ticks_of(pid_t pid) {
+	unsigned long user = 0, system = 0;
+	char path[64];
+	FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+	                        &user, &system),
+			 2);
+	fclose(f);
+	return user + system;
+}
+
+/* As many connections as the engine has descriptors: one more waits in the socket. */
+START_TEST(an_engine_without_descriptors_does_not_turn_in_circles) {
+	static int fds[2][60];
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	unsigned long begun = 0, spent = 0;
+	pid_t engine = 0;
+
+	world.files = 96;
+	begin();
+	engine = world_engine(&world);
+	for (int i = 0; i < 120; ++i) {
+		int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+		snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", world.run,
+		         i % 2 ? "main" : "service");
+		(void)connect(fd, (struct sockaddr *)&address, sizeof(address));
+		fds[i % 2][i / 2] = fd;
+	}
+	ck_assert_uint_eq(caller_call(&ui, "status"), RESULT_OK);
+	begun = ticks_of(engine);
+	sleep(2);
+	spent = ticks_of(engine) - begun;
+	ck_assert_msg(spent < 20, "%lu hundredths of a second in two seconds", spent);
+	for (int i = 0; i < 120; ++i)
+		close(fds[i % 2][i / 2]);
+	/* It takes new ones as soon as it can. */
+	caller_close(&ui);
+	caller_open(&ui, &world, "main");
+	end();
+}
+END_TEST
+
+/* The guesses of one seat leave room in the queue for the others. */
+START_TEST(one_seats_guesses_do_not_keep_another_from_signing_in) {
+	static struct caller guessers[12];
+	uint64_t attempts[12];
+	uint8_t buffer[128];
+	struct frame_writer w;
+	pid_t engine = 0;
+
+	world_edit(&world, "site.cfg", "argon2_memory = 19456;", "argon2_memory = 131072;");
+	begin();
+	engine = world_engine(&world);
+	for (int i = 0; i < 12; ++i) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "nobody-%d", i);
+		caller_open(&guessers[i], &world, "main");
+		caller_begin(&guessers[i], &w, buffer, sizeof(buffer), "attempt.begin");
+		frame_uint(&w, "purpose", CW_PURPOSE_SIGN_IN);
+		frame_text(&w, "name", name);
+		caller_send(&guessers[i], &w);
+		ck_assert(caller_event(&guessers[i], "prompt"));
+		ck_assert_int_eq(frame_get_uint(guessers[i].frame.body, "attempt", &attempts[i]), 0);
+	}
+	ck_assert_int_eq(kill(engine, SIGSTOP), 0);
+	for (int i = 0; i < 12; ++i) {
+		caller_begin(&guessers[i], &w, buffer, sizeof(buffer), "attempt.answer");
+		frame_uint(&w, "attempt", attempts[i]);
+		frame_bytes(&w, "value", "guess", 5);
+		caller_send(&guessers[i], &w);
+	}
+	ck_assert_int_eq(kill(engine, SIGCONT), 0);
+	caller_sign_in(&service, "anna");
+	for (int i = 0; i < 12; ++i)
+		caller_close(&guessers[i]);
+	end();
+}
+END_TEST
+
 int main(void) {
 	const TTest *const tests[] = {
 		who_begins_an_attempt_and_goes_takes_nobody_along,
@@ -387,6 +474,8 @@ int main(void) {
 		a_flood_of_reasons_is_joined,
 		another_seat_ends_nobodys_emergency_not_even_for_the_next_engine,
 		a_flood_of_full_rings_is_joined,
+		an_engine_without_descriptors_does_not_turn_in_circles,
+		one_seats_guesses_do_not_keep_another_from_signing_in,
 		a_flood_of_protocol_errors_does_not_fill_the_journal,
 	};
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -126,6 +127,10 @@ void world_start(struct world *w) {
 	if (w->pid == 0) {
 		int fd = fcntl(pipes[1], F_DUPFD, 20);
 
+		const struct rlimit few = { w->files, w->files };
+
+		if (w->files != 0 && setrlimit(RLIMIT_NOFILE, &few) < 0)
+			_exit(126);
 		snprintf(ready, sizeof(ready), "%d", fd);
 		execl(TEST_CAREWARDD, "carewardd", "--config", w->config, "--state", w->state, "--run",
 		      w->run, "--ready-fd", ready, world_has_two_uids() ? "--user" : NULL, "nobody",

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -133,6 +134,9 @@ static void become_broker(const struct broker *b, int ready, int log) {
 		_exit(127);
 	/* dup2() onto itself leaves it to be closed. */
 	(void)fcntl(READY_FD, F_SETFD, 0);
+	/* If we are killed, it ends, too: as far as the kernel lets us. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+	(void)signal(SIGPIPE, SIG_DFL);
 	/* A key pressed at the terminal is for the screen, not for the broker. */
 	(void)setsid();
 	memcpy(&argv, &list, sizeof(argv));

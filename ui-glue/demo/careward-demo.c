@@ -7,6 +7,7 @@
  */
 #include <getopt.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -45,6 +46,8 @@ int main(int argc, char **argv) {
 	int c;
 
 	(void)setlocale(LC_ALL, "");
+	/* Whoever reads no further: the broker is ended and everything removed all the same. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 's':

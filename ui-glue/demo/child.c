@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -37,6 +38,7 @@ static void become(const char *const *args, int secrets, int out) {
 		_exit(127);
 	/* dup2() onto itself leaves it to be closed. */
 	(void)fcntl(CHILD_SECRETS_FD, F_SETFD, 0);
+	(void)signal(SIGPIPE, SIG_DFL);
 	memcpy(&argv, &args, sizeof(argv));
 	(void)execv(args[0], argv);
 	_exit(127);

@@ -2,6 +2,7 @@
 #include "ui-glue/demo/shift.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -511,6 +512,21 @@ static const struct step steps[] = {
 	{ "verify names the entry", "no (entry-edited, the entry is named)", play_verify_edited },
 };
 
+static volatile sig_atomic_t leaving;
+
+static void on_signal(int number) {
+	leaving = number;
+}
+
+/* Interrupted, the broker is ended and everything removed all the same. */
+static void watch_signals(void) {
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+	(void)sigaction(SIGHUP, &action, NULL);
+}
+
 static bool play_one(struct shift *s, unsigned number, const struct step *step) {
 	char got[GOT_MAX] = "nothing";
 	int64_t began = child_now_ms();
@@ -531,8 +547,10 @@ static bool play_one(struct shift *s, unsigned number, const struct step *step) 
 int shift_play(const struct places *places) {
 	static struct shift s;
 	unsigned right = 0, n = sizeof(steps) / sizeof(steps[0]);
-	int r = broker_prepare(&s.broker, places);
+	int r = 0;
 
+	watch_signals();
+	r = broker_prepare(&s.broker, places);
 	if (r == 0)
 		r = broker_start(&s.broker);
 	if (r < 0) {
@@ -547,7 +565,7 @@ int shift_play(const struct places *places) {
 		(void)printf("The broker runs as the same user as this program: what keeps them apart "
 		             "is NOT shown.\n\n");
 	hospital_init(&s.hospital, &s.broker);
-	for (unsigned i = 0; i < n; ++i)
+	for (unsigned i = 0; i < n && !leaving && !ferror(stdout); ++i)
 		right += play_one(&s, i + 1, &steps[i]) ? 1 : 0;
 	(void)printf("\n%u steps as expected, %u not\n", right, n - right);
 	player_close(&s.player);
