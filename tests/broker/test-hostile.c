@@ -94,7 +94,8 @@ static void install_place(struct caller *c, const char *room) {
 	size_t n = 0;
 
 	snprintf(content, sizeof(content), "place = { inventory = \"P1\"; room = \"%s\"; };\nend = true;\n", room);
-	ck_assert_int_eq(EVP_Digest(content, strlen(content), digest, &size, EVP_sha256(), NULL), 1);
+	ck_assert_int_eq(
+		EVP_Digest(content, strlen(content), digest, &size, EVP_sha256(), NULL), 1);
 	approve(c, digest, receipt, &n);
 	ck_assert_uint_eq(install(c, "place", content, receipt, n), RESULT_OK);
 }
