@@ -120,6 +120,11 @@ static void on_signed_in(struct pump *pump, const struct cw_event *e) {
 	pump->claimed[0] = '\0';
 	forget_notes(pump);
 	say_time(e->last_ms, when, sizeof(when));
+	/* The session is the one that was told so when it began. */
+	if (pump->purpose != CW_PURPOSE_SIGN_IN) {
+		pump_note(pump, "Thank you: %.60s", e->text);
+		return;
+	}
 	pump_note(pump, "Signed in: %.60s", e->text);
 	pump_note(pump, "Last sign-in: %s. Failures since then: %u", when, e->failures);
 	if (e->failures > 0) {
@@ -143,6 +148,7 @@ static void on_over(struct pump *pump, const struct cw_event *e) {
 	pump->approving = false;
 	/* Whoever goes on typing a password must not press keys of the pump. */
 	pump->failed_until = pump->now_ms + FAILED_MS;
+	pump->failed_lines = e->wait_ms > 0 ? 3 : 1;
 	pump_note(pump, "%s", message_text(e->message));
 	if (e->wait_ms > 0) {
 		pump_note(pump, "Too many failures: wait %llu min %llu s.", s / 60, s % 60);
@@ -247,8 +253,8 @@ void pump_dispatch(struct pump *pump, int64_t now_ms) {
 	(void)cw_status(pump->cw, &pump->status);
 	if (pump->attempt == 0)
 		explicit_bzero(&pump->dialog, sizeof(pump->dialog));
-	if (now_ms > pump->failed_until)
-		pump->failed_until = 0;
+	if (pump->failed_until != 0 && now_ms > pump->failed_until)
+		pump_touch_back(pump);
 	/* A locked screen says nothing about anybody. */
 	if (pump_is_silent(pump)) {
 		pump->name[0] = '\0';
@@ -307,6 +313,9 @@ static void begin(struct pump *pump, enum cw_purpose purpose) {
 	pump->approving = false;
 	pump->purpose = purpose;
 	pump->failed_until = 0;
+	/* Failures that pile up would be a count on the locked screen. */
+	if (pump_is_silent(pump))
+		forget_notes(pump);
 	if (cw_sign_in(pump->cw, purpose, NULL, &pump->attempt) == 0)
 		return;
 	pump->attempt = 0;
@@ -328,6 +337,8 @@ void pump_touch_again(struct pump *pump) {
 
 void pump_touch_back(struct pump *pump) {
 	pump->failed_until = 0;
+	if (pump_is_silent(pump))
+		forget_notes(pump);
 }
 
 void pump_touch_password(struct pump *pump) {

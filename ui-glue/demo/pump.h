@@ -47,6 +47,7 @@ struct pump {
 	uint64_t attempt;      /* 0: none                                              */
 	enum cw_purpose purpose; /* of the last attempt; 0: an approval                  */
 	int64_t failed_until;  /* a failure is on the screen until a key; 0: none       */
+	unsigned failed_lines; /* what the newest notes say about it                    */
 	bool approving;
 	uint8_t digest[32];    /* of the limit that is being approved                  */
 	double new_limit;
