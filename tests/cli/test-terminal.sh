@@ -117,6 +117,8 @@ screen | grep -q "Nurse" && not_ok "the silent screen has no name" || ok "the si
 
 keys 3
 shows "touching care asks who it is" "Name:"
+keys F2
+shows "what is always allowed works under a dialog" "The alarm is silent"
 text lee
 keys Enter
 shows "then for the password" "Password:"
@@ -148,6 +150,7 @@ shows "the history is not for a nurse" "Your role does not include this."
 keys l
 shows "locked: care says why" "The screen is locked."
 hides "locked: the name is gone" "Nurse Lee"
+hides "locked: so is what the role does not include" "Your role"
 keys Enter
 shows "somebody signs in" "Name:"
 text lee
@@ -156,6 +159,14 @@ shows "with a password" "Password:"
 text wrong
 keys Enter
 shows "a wrong one is refused, whatever was wrong" "Name or password is wrong."
+text "2ow"
+sleep 0.5
+screen | grep -q "The alarm is silent" && not_ok "typing on presses no key of the pump" ||
+	ok "typing on presses no key of the pump"
+shows "but for these two" "Enter: once more    Esc: back"
+tmux resize-window -t demo -x 60 -y 20
+shows "a terminal that is too small has the glass as well" "EMERGENCY: press F10 twice"
+tmux resize-window -t demo -x 80 -y 24
 
 keys F10
 shows "one touch asks for the second" "Once more F10"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ui-glue/demo/draw.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -26,10 +27,28 @@ enum {
 	ROW_GLASS = 23,
 };
 
+/* Text that ends where the terminal ends; it would run on in the next line. */
+__attribute__((format(printf, 3, 4))) static void
+put(int row, int column, const char *format, ...) {
+	char line[4 * WIDTH];
+	va_list list;
+
+	va_start(list, format);
+	(void)vsnprintf(line, sizeof(line), format, list);
+	va_end(list);
+	if (column < COLS)
+		(void)mvaddnstr(row, column, line, COLS - column);
+}
+
+/* The rows at the bottom are there in a terminal that is too small as well. */
+static int bottom(int row) {
+	return LINES > 4 && LINES <= ROW_GLASS ? row - ROW_GLASS + LINES - 1 : row;
+}
+
 /* A whole line in reverse. */
 static void bar(int row, const char *text) {
 	attron(A_REVERSE);
-	mvprintw(row, 0, "%-*.*s", WIDTH, WIDTH, text);
+	put(row, 0, "%-*.*s", WIDTH, WIDTH, text);
 	attroff(A_REVERSE);
 }
 
@@ -40,8 +59,8 @@ static void draw_head(const struct pump *pump) {
 	               pump->status.connected ? "" : "ACCESS CONTROL DOES NOT ANSWER ");
 	bar(ROW_HEAD, line);
 	if (!pump_is_silent(pump))
-		mvprintw(ROW_WHO, 1, "%-40.40s", pump->name);
-	mvprintw(ROW_PUMP, 1, "Therapy: %-8s Rate: %5.1f ml/h   Highest: %5.1f ml/h   Patient: %s",
+		put(ROW_WHO, 1, "%-40.40s", pump->name);
+	put(ROW_PUMP, 1, "Therapy: %-8s Rate: %5.1f ml/h   Highest: %5.1f ml/h   Patient: %s",
 	         pump->running ? "RUNNING" : "stopped", pump->rate, pump->limit,
 	         pump->patient ? "there" : "gone");
 	mvhline(ROW_PUMP + 1, 0, ACS_HLINE, WIDTH);
@@ -55,40 +74,46 @@ static void draw_actions(struct pump *pump) {
 		bool on = verdict == CW_ALLOW;
 
 		attrset(on ? A_BOLD : A_DIM);
-		mvprintw(ROW_ACTIONS + (int)i, 1, "%u  %-26s", (i + 1) % 10, pump_actions[i].label);
+		put(ROW_ACTIONS + (int)i, 1, "%u  %-26s", (i + 1) % 10, pump_actions[i].label);
 		attrset(A_NORMAL);
-		mvprintw(ROW_ACTIONS + (int)i, 32, "%-47.47s", on ? "" : words);
+		if (on && CW_ACT_TABLE[i].kind == CW_KIND_ALWAYS)
+			put(ROW_ACTIONS + (int)i, 32, "always; F%u while a dialog is open", i + 1);
+		else
+			put(ROW_ACTIONS + (int)i, 32, "%-47.47s", on ? "" : words);
 	}
 	mvhline(ROW_NOTES - 1, 0, ACS_HLINE, WIDTH);
 }
 
 static void draw_notes(const struct pump *pump) {
 	for (unsigned i = 0; i < PUMP_NOTES; ++i)
-		mvprintw(ROW_NOTES + (int)i, 1, "%.78s", pump->notes[i]);
+		put(ROW_NOTES + (int)i, 1, "%.78s", pump->notes[i]);
 	if (pump->alarm[0] != '\0')
-		mvprintw(ROW_ALARM, 1, "Alarm: %.70s", pump->alarm);
+		put(bottom(ROW_ALARM), 1, "Alarm: %-71.70s", pump->alarm);
 }
 
 static void draw_bottom(const struct pump *pump, int64_t now_ms) {
 	bool touched = pump->touched_ms != 0 && now_ms - pump->touched_ms <= TOUCH_MS;
 
 	if (pump->status.emergency)
-		bar(ROW_EMERGENCY, pump->status.still_needed
+		bar(bottom(ROW_EMERGENCY), pump->status.still_needed
 					   ? " EMERGENCY  Is it still needed? E ends it; nothing else does."
 					   : " EMERGENCY  Care is open to everybody. E ends it.");
-	mvprintw(ROW_KEYS, 1, "%s",
+	put(bottom(ROW_KEYS), 1, "%-79s",
 	         pump_is_silent(pump)
 			 ? "Enter sign in    C patient comes or goes    Q leave"
 			 : "Enter hand over  L lock  O sign out  H history  W password  C patient  Q leave");
-	bar(ROW_GLASS, touched ? " Once more F10 (or Esc 0): BREAK THE GLASS"
-			       : " EMERGENCY: press F10 twice (or Esc 0 twice) to break the glass");
+	if (pump->status.emergency)
+		bar(bottom(ROW_GLASS), " The glass is broken. Press E when the emergency is over.");
+	else
+		bar(bottom(ROW_GLASS), touched ? " Once more F10 (or Esc 0): BREAK THE GLASS"
+				       : " EMERGENCY: press F10 twice (or Esc 0 twice) to break the glass");
 }
 
 /* ---- boxes over the screen -------------------------------------------------------------- */
 
 static void box_at(int row, int rows) {
 	for (int i = 0; i < rows; ++i)
-		mvprintw(row + i, 6, "%-68s", "");
+		put(row + i, 0, "%*s", WIDTH, "");
 	mvhline(row, 6, ACS_HLINE, 68);
 	mvhline(row + rows - 1, 6, ACS_HLINE, 68);
 }
@@ -105,24 +130,56 @@ static int wrapped(int row, int last, const char *text) {
 				--n;
 			n = n > 0 ? n : BOX_TEXT;
 		}
-		mvprintw(row++, 8, "%.*s", (int)n, text);
+		put(row++, 8, "%.*s", (int)n, text);
 		text += n;
 		text += strspn(text, " ");
 	}
 	return row;
 }
 
-static void draw_dialog(const struct pump_dialog *d) {
+/* What all this is about, in the box's upper edge. */
+static const char *title(const struct pump *pump) {
+	static const char *const titles[] = {
+		[0] = " Confirm ",
+		[CW_PURPOSE_SIGN_IN] = " Sign in ",
+		[CW_PURPOSE_UNLOCK] = " Unlock - somebody else: Esc, then Enter ",
+		[CW_PURPOSE_REAUTH] = " Confirm that it is you ",
+		[CW_PURPOSE_CHANGE] = " Change your password ",
+	};
+	unsigned which = (unsigned)pump->purpose;
+
+	return which < sizeof(titles) / sizeof(titles[0]) && titles[which] ? titles[which] : "";
+}
+
+/* The password is being checked: nothing that is typed now means anything. */
+static void draw_checking(const struct pump *pump) {
+	box_at(6, 4);
+	put(6, 8, "%s", title(pump));
+	put(7, 8, "One moment ...");
+	put(8, 8, "Esc: give up");
+}
+
+static void draw_failed(const struct pump *pump) {
+	box_at(6, 8);
+	put(6, 8, "%s", title(pump));
+	for (unsigned i = 0; i < pump->failed_lines; ++i)
+		put(7 + (int)i, 8, "%.64s", pump->notes[PUMP_NOTES - pump->failed_lines + i]);
+	put(12, 8, "%s", pump->purpose != 0 ? "Enter: once more    Esc: back" : "Enter: back");
+}
+
+static void draw_dialog(const struct pump *pump) {
+	const struct pump_dialog *d = &pump->dialog;
 	unsigned long field = (unsigned long)d->prompt.field;
 	unsigned characters = 0;
 
 	box_at(6, 8);
+	put(6, 8, "%s", title(pump));
 	(void)wrapped(wrapped(7, 9, message_text(d->prompt.message)), 10, d->prompt.text);
 	if (d->prompt.field == CW_FIELD_CONFIRM) {
-		mvprintw(11, 8, "Y: yes    N: no");
+		put(11, 8, "Y: yes    N: no");
 		return;
 	}
-	mvprintw(11, 8, "%s: ", message_words(MESSAGE_FIELD, field));
+	put(11, 8, "%s: ", message_words(MESSAGE_FIELD, field));
 	for (unsigned i = 0; i < d->n; ++i)
 		characters += ((unsigned char)d->typed[i] & 0xc0) != 0x80;
 	if (d->prompt.is_secret) {
@@ -134,15 +191,15 @@ static void draw_dialog(const struct pump_dialog *d) {
 	attron(A_REVERSE);
 	addch(' ');
 	attroff(A_REVERSE);
-	mvprintw(12, 8, "Enter: go on    Esc: give up");
+	put(12, 8, "Enter: go on    Esc: give up");
 }
 
 static void draw_reason(void) {
 	box_at(5, (int)pump_n_reasons + 5);
-	mvprintw(6, 8, "The emergency is over. Why was the glass broken?");
+	put(6, 8, "The emergency is over. Why was the glass broken?");
 	for (unsigned i = 0; i < pump_n_reasons; ++i)
-		mvprintw(7 + (int)i, 10, "%u  %s", i + 1, pump_reasons[i]);
-	mvprintw(8 + (int)pump_n_reasons, 8, "Esc: later");
+		put(7 + (int)i, 10, "%u  %s", i + 1, pump_reasons[i]);
+	put(8 + (int)pump_n_reasons, 8, "Esc: later");
 }
 
 static void draw_history(const struct pump *pump) {
@@ -150,19 +207,19 @@ static void draw_history(const struct pump *pump) {
 	struct tm local;
 
 	for (int row = ROW_PUMP; row < ROW_ALARM; ++row)
-		mvprintw(row, 0, "%*s", WIDTH, "");
-	mvprintw(ROW_PUMP, 1, "%s", pump->history_loading ? "History ..." : "History, newest first");
+		put(row, 0, "%*s", WIDTH, "");
+	put(ROW_PUMP, 1, "%s", pump->history_loading ? "History ..." : "History, newest first");
 	for (unsigned i = 0; i < pump->n_entries; ++i) {
 		const struct cw_history_entry *e = &pump->entries[i];
 		time_t t = (time_t)(e->wall_ms / 1000);
 
 		if (!localtime_r(&t, &local) || strftime(when, sizeof(when), "%d %b %H:%M:%S", &local) == 0)
 			when[0] = '\0';
-		mvprintw(ROW_PUMP + 1 + (int)i, 1, "%5llu %s%c %-22.22s %-9.9s %-12.12s %-12.12s",
+		put(ROW_PUMP + 1 + (int)i, 1, "%5llu %s%c %-18.18s %-7.7s %-12.12s %-16.16s",
 		         (unsigned long long)e->seq, when, e->clock_trusted ? ' ' : '?', e->event,
 		         e->outcome, e->name, e->action[0] != '\0' ? e->action : e->object);
 	}
-	mvprintw(ROW_ALARM, 1, "%-78s", "N: older    Esc: back");
+	put(bottom(ROW_ALARM), 1, "%-78s", "N: older    Esc: back");
 }
 
 void draw_pump(struct pump *pump, int64_t now_ms) {
@@ -175,7 +232,11 @@ void draw_pump(struct pump *pump, int64_t now_ms) {
 	if (pump->reason_wanted && !pump->status.emergency && !pump->dialog.open)
 		draw_reason();
 	if (pump->dialog.open)
-		draw_dialog(&pump->dialog);
+		draw_dialog(pump);
+	else if (pump->attempt != 0)
+		draw_checking(pump);
+	else if (pump->failed_until != 0)
+		draw_failed(pump);
 	draw_bottom(pump, now_ms);
 	refresh();
 }
@@ -185,23 +246,24 @@ void draw_commissioning(const struct hospital *h) {
 
 	erase();
 	bar(ROW_HEAD, " INFUSION PUMP - commissioning, done by the command line careward");
-	mvprintw(2, 1, "%-10s %-20s %-10s %s", "name", "shown as", "role", "one-time password");
+	put(2, 1, "%-10s %-20s %-10s %s", "name", "shown as", "role", "one-time password");
 	mvhline(3, 0, ACS_HLINE, WIDTH);
 	for (unsigned i = LEE; i < N_PEOPLE; ++i) {
 		const struct person *p = &h->people[i];
 
-		mvprintw(row++, 1, "%-10s %-20s %-10s %s", p->name, p->display, p->role, p->one_time);
+		put(row++, 1, "%-10s %-20s %-10s %s", p->name, p->display, p->role, p->one_time);
 	}
-	mvprintw(row + 1, 1, "%-10s %-20s %-10s %s", h->people[ADAMS].name, h->people[ADAMS].display,
+	put(row + 1, 1, "%-10s %-20s %-10s %s", h->people[ADAMS].name, h->people[ADAMS].display,
 	         h->people[ADAMS].role, "changed already, to:");
-	mvprintw(row + 2, 43, "%s", h->people[ADAMS].password);
-	mvprintw(row + 4, 1, "Recovery code:  %s", h->recovery);
-	mvprintw(row + 5, 1, "Anchor:         %.32s", h->anchor);
-	mvprintw(row + 6, 1, "                %.32s", h->anchor + 32);
-	mvprintw(row + 8, 1, "A one-time password can do nothing but be changed. A new one has 12 characters");
-	mvprintw(row + 9, 1, "or more, 15 for whoever may do more than care.");
-	mvprintw(row + 10, 1, "Command line at this device: careward VERB --broker-uid %s", h->broker->uid_text);
-	mvprintw(row + 11, 5, "--socket %.60s", h->broker->service);
-	bar(ROW_GLASS, " Enter: to the pump    Q: leave");
+	put(row + 2, 43, "%s", h->people[ADAMS].password);
+	put(row + 4, 1, "Recovery code:  %s", h->recovery);
+	put(row + 5, 1, "Anchor:         %.32s", h->anchor);
+	put(row + 6, 1, "                %.32s", h->anchor + 32);
+	put(row + 8, 1, "A one-time password can do nothing but be changed. A new one has 12 characters");
+	put(row + 9, 1, "or more, 15 for whoever may do more than care.");
+	put(row + 10, 1, "Command line at this device: %.50s VERB", h->broker->places->cli);
+	put(row + 11, 5, "--socket %.50s --broker-uid %.8s", h->broker->service,
+	         h->broker->uid_text);
+	bar(bottom(ROW_GLASS), " Enter: to the pump    Q: leave");
 	refresh();
 }

@@ -15,6 +15,7 @@
 #define TELL_MS 4000
 #define TOUCH_MS 3000
 #define NOTE_MS 60000
+#define FAILED_MS 20000
 
 /* ---- the pump itself -------------------------------------------------------------------- */
 
@@ -119,6 +120,11 @@ static void on_signed_in(struct pump *pump, const struct cw_event *e) {
 	pump->claimed[0] = '\0';
 	forget_notes(pump);
 	say_time(e->last_ms, when, sizeof(when));
+	/* The session is the one that was told so when it began. */
+	if (pump->purpose != CW_PURPOSE_SIGN_IN) {
+		pump_note(pump, "Thank you: %.60s", e->text);
+		return;
+	}
 	pump_note(pump, "Signed in: %.60s", e->text);
 	pump_note(pump, "Last sign-in: %s. Failures since then: %u", when, e->failures);
 	if (e->failures > 0) {
@@ -140,6 +146,9 @@ static void on_over(struct pump *pump, const struct cw_event *e) {
 		return;
 	pump->attempt = 0;
 	pump->approving = false;
+	/* Whoever goes on typing a password must not press keys of the pump. */
+	pump->failed_until = pump->now_ms + FAILED_MS;
+	pump->failed_lines = e->wait_ms > 0 ? 3 : 1;
 	pump_note(pump, "%s", message_text(e->message));
 	if (e->wait_ms > 0) {
 		pump_note(pump, "Too many failures: wait %llu min %llu s.", s / 60, s % 60);
@@ -234,6 +243,7 @@ void pump_dispatch(struct pump *pump, int64_t now_ms) {
 	struct cw_event event = { .size = sizeof(event) };
 	bool was_silent = pump_is_silent(pump);
 
+	pump->now_ms = now_ms;
 	(void)cw_dispatch(pump->cw);
 	while (cw_next_event(pump->cw, &event) == 1)
 		if ((unsigned)event.kind < sizeof(handlers) / sizeof(handlers[0]) &&
@@ -243,6 +253,8 @@ void pump_dispatch(struct pump *pump, int64_t now_ms) {
 	(void)cw_status(pump->cw, &pump->status);
 	if (pump->attempt == 0)
 		explicit_bzero(&pump->dialog, sizeof(pump->dialog));
+	if (pump->failed_until != 0 && now_ms > pump->failed_until)
+		pump_touch_back(pump);
 	/* A locked screen says nothing about anybody. */
 	if (pump_is_silent(pump)) {
 		pump->name[0] = '\0';
@@ -285,8 +297,13 @@ enum cw_verdict pump_may(struct pump *pump, uint32_t action, const char **ret_wo
 	enum cw_verdict verdict = cw_check(pump->cw, action, &reason);
 
 	*ret_words = "";
-	if (verdict == CW_BREAK_GLASS)
+	/* A locked screen does not tell the role of whoever locked it. */
+	if (verdict != CW_ALLOW && pump->status.signed_in && pump->status.locked)
+		reason = CW_REASON_LOCKED;
+	if (verdict == CW_BREAK_GLASS && reason != CW_REASON_LOCKED)
 		*ret_words = "Not in your role. In an emergency: F10 twice.";
+	else if (verdict == CW_CONFIRM && reason == CW_REASON_WITNESS)
+		*ret_words = "Second person missing. Emergency: F10 twice.";
 	else if (verdict != CW_ALLOW)
 		*ret_words = message_words(MESSAGE_REASON, (unsigned long)reason);
 	return verdict;
@@ -294,6 +311,11 @@ enum cw_verdict pump_may(struct pump *pump, uint32_t action, const char **ret_wo
 
 static void begin(struct pump *pump, enum cw_purpose purpose) {
 	pump->approving = false;
+	pump->purpose = purpose;
+	pump->failed_until = 0;
+	/* Failures that pile up would be a count on the locked screen. */
+	if (pump_is_silent(pump))
+		forget_notes(pump);
 	if (cw_sign_in(pump->cw, purpose, NULL, &pump->attempt) == 0)
 		return;
 	pump->attempt = 0;
@@ -307,8 +329,21 @@ void pump_touch_sign_in(struct pump *pump) {
 		begin(pump, CW_PURPOSE_SIGN_IN);
 }
 
+void pump_touch_again(struct pump *pump) {
+	pump->failed_until = 0;
+	if (pump->purpose != 0)
+		begin(pump, pump->purpose);
+}
+
+void pump_touch_back(struct pump *pump) {
+	pump->failed_until = 0;
+	if (pump_is_silent(pump))
+		forget_notes(pump);
+}
+
 void pump_touch_password(struct pump *pump) {
-	begin(pump, CW_PURPOSE_CHANGE);
+	if (!pump_is_silent(pump))
+		begin(pump, CW_PURPOSE_CHANGE);
 }
 
 /* What is confirmed is exactly this value, in exactly these words. */
@@ -328,22 +363,24 @@ static void approve_limit(struct pump *pump) {
 		return;
 	}
 	pump->approving = true;
+	pump->purpose = 0;
+	pump->failed_until = 0;
 }
 
 static void use(struct pump *pump, uint32_t action) {
 	enum cw_verdict verdict = CW_DENY;
 	enum cw_reason reason = CW_REASON_NONE;
-	int r = cw_use(pump->cw, action, NULL, cw_session(pump->cw), &verdict, &reason,
-	               &pump->serial);
+	uint64_t serial = 0;
+	int r = cw_use(pump->cw, action, NULL, cw_session(pump->cw), &verdict, &reason, &serial);
 
-	pump->used = action;
-	if (r == -EINPROGRESS)
-		return;
-	pump->serial = 0;
-	if (r == 0 && verdict == CW_ALLOW)
+	if (r == -EINPROGRESS) {
+		pump->serial = serial;
+		pump->used = action;
+	} else if (r == 0 && verdict == CW_ALLOW) {
 		pump_actions[action].act(pump);
-	else
+	} else {
 		pump_note(pump, "%s", message_words(MESSAGE_REASON, (unsigned long)reason));
+	}
 }
 
 void pump_touch_action(struct pump *pump, uint32_t action, int64_t now_ms) {
@@ -351,7 +388,8 @@ void pump_touch_action(struct pump *pump, uint32_t action, int64_t now_ms) {
 	enum cw_verdict verdict = pump_may(pump, action, &words);
 	bool sensitive = CW_ACT_TABLE[action].kind == CW_KIND_SENSITIVE;
 
-	if (pump->attempt != 0)
+	/* What is always allowed does not wait for a dialog. */
+	if (pump->attempt != 0 && CW_ACT_TABLE[action].kind != CW_KIND_ALWAYS)
 		return;
 	if (verdict == CW_ALLOW)
 		use(pump, action);
@@ -420,6 +458,7 @@ void pump_touch_glass(struct pump *pump, int64_t now_ms) {
 		pump_cancel(pump);
 	(void)cw_break_glass(pump->cw, pump->claimed[0] != '\0' ? pump->claimed : NULL,
 	                     pump->emergency, &recorded);
+	pump->failed_until = 0;
 	forget_notes(pump);
 	pump_note(pump, "Care is open to everybody. E ends it.");
 	if (recorded == CW_RECORDED_NOT)

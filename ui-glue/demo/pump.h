@@ -45,6 +45,9 @@ struct pump {
 	char name[64];
 	/* The conversation. */
 	uint64_t attempt;      /* 0: none                                              */
+	enum cw_purpose purpose; /* of the last attempt; 0: an approval                  */
+	int64_t failed_until;  /* a failure is on the screen until a key; 0: none       */
+	unsigned failed_lines; /* what the newest notes say about it                    */
 	bool approving;
 	uint8_t digest[32];    /* of the limit that is being approved                  */
 	double new_limit;
@@ -64,6 +67,7 @@ struct pump {
 	struct cw_history_entry entries[PUMP_ENTRIES];
 	unsigned n_entries;
 	bool history_open, history_loading;
+	int64_t now_ms;        /* of the last dispatch                                 */
 	int64_t told_ms;       /* when the signals were told last                      */
 };
 
@@ -91,6 +95,9 @@ void pump_touch_lock(struct pump *pump);
 void pump_touch_sign_out(struct pump *pump);
 void pump_touch_patient(struct pump *pump);
 void pump_touch_history(struct pump *pump, bool older);
+/* After a failure: once more, or not. Until then no other key means anything. */
+void pump_touch_again(struct pump *pump);
+void pump_touch_back(struct pump *pump);
 /* One of the two touches of the glass; the second within 3 s breaks it. */
 void pump_touch_glass(struct pump *pump, int64_t now_ms);
 void pump_touch_end(struct pump *pump);

@@ -99,8 +99,26 @@ static void pump_key(struct pump *pump, wint_t key, int64_t now_ms) {
 			touches[i].touch(pump);
 }
 
+/* F1 and so on do what is always allowed, whatever is on the screen. Return: was it one? */
+static bool always_key(struct pump *pump, wint_t key, int64_t now_ms) {
+	uint32_t action = key - KEY_F(1);
+
+	if (key < KEY_F(1) || action >= CW_ACT_COUNT || CW_ACT_TABLE[action].kind != CW_KIND_ALWAYS)
+		return false;
+	pump_touch_action(pump, action, now_ms);
+	return true;
+}
+
+/* A failure is on the screen: only these two keys mean anything. */
+static void failed_key(struct pump *pump, wint_t key) {
+	if (key == '\n' || key == '\r' || key == KEY_ENTER)
+		pump_touch_again(pump);
+}
+
 static void escape(struct pump *pump) {
-	if (pump->dialog.open || pump->attempt != 0)
+	if (pump->failed_until != 0)
+		pump_touch_back(pump);
+	else if (pump->dialog.open || pump->attempt != 0)
 		pump_cancel(pump);
 	else if (pump->history_open)
 		pump->history_open = false;
@@ -136,10 +154,19 @@ static bool take_key(struct pump *pump, int64_t now_ms) {
 			(void)unget_wch((wchar_t)key);
 		return true;
 	}
+	if (r == KEY_CODE_YES && always_key(pump, key, now_ms))
+		return true;
 	if (pump->dialog.open) {
 		dialog_key(pump, key, r == KEY_CODE_YES);
 		return true;
 	}
+	if (pump->failed_until != 0) {
+		failed_key(pump, key);
+		return true;
+	}
+	/* The answer is being checked: what is typed meanwhile was meant for a dialog. */
+	if (pump->attempt != 0)
+		return true;
 	if (r == OK && (key == 'q' || key == 'Q'))
 		return false;
 	if (r == OK)

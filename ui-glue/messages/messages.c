@@ -36,7 +36,7 @@ static const struct numbered reasons[] = {
 	{ CW_REASON_SUSPENDED, "suspended", "Suspended by an emergency: unlock it first." },
 	{ CW_REASON_ROLE, "role", "Your role does not include this." },
 	{ CW_REASON_ASSURANCE, "assurance", "This needs a stronger sign-in." },
-	{ CW_REASON_STALE, "stale", "The last sign-in is too long ago for this." },
+	{ CW_REASON_STALE, "stale", "Your password is asked for once more." },
 	{ CW_REASON_CONFIRMATION, "confirmation", "This has to be confirmed." },
 	{ CW_REASON_WITNESS, "witness", "A second person has to check this." },
 	{ CW_REASON_PRECONDITION, "precondition", "Not in the present state of the device." },
