@@ -78,6 +78,7 @@ struct seat_runtime {
 	uv_poll_t *listen;     /* NULL: embedded                                        */
 	uint32_t n_peers;
 	struct budget drained; /* from rings of clients that have gone; by the minute    */
+	uint64_t compile_after_ms; /* the next one not before; CLOCK_BOOTTIME            */
 	struct budget compiles; /* configurations checked on request                    */
 	struct budget noise;   /* entries about what is no request                       */
 };
