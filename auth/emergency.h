@@ -46,6 +46,7 @@ struct emergency_outcome {
 	bool began;    /* the seat's emergency began: publish, tell                      */
 	bool ended;    /* it ended: publish, tell                                        */
 	bool late;     /* recorded, not granted                                          */
+	bool over;     /* a start of one that has ended or was joined: tell its client   */
 };
 
 /*

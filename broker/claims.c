@@ -18,6 +18,18 @@ static void tell_recorded(struct peer *peer, const struct ring_record *record) {
 		peer_send(peer, buffer, w.n, NULL, 0);
 }
 
+/* Its client may have missed the end: it still shows it open. */
+static void tell_over(struct peer *peer, const struct ring_record *record) {
+	uint8_t buffer[96];
+	struct frame_writer w;
+
+	frame_begin(&w, buffer, sizeof(buffer), FRAME_EVENT, 0, "emergency-ended");
+	frame_bytes(&w, "emergency", record->emergency, sizeof(record->emergency));
+	frame_text(&w, "how", "before");
+	if (frame_end(&w) == 0)
+		peer_send(peer, buffer, w.n, NULL, 0);
+}
+
 static void tell_seat(struct seat_runtime *seat, const struct ring_record *record,
                       const struct emergency_outcome *outcome) {
 	if (outcome->began)
@@ -49,6 +61,19 @@ static bool is_precious(const struct peer *peer, const struct ring_record *recor
 	return record->kind == RECORD_START && !peer->seat->seat.emergency.open;
 }
 
+/*
+ * Too many at once: this one is a number in an entry that claims_flush_budget()
+ * writes. When nothing can be written its client keeps it, and says it again.
+ */
+static void join(struct peer *peer, const struct ring_record *record) {
+	const struct store *store = peer->engine->store;
+
+	if (store && !store_is_broken(store))
+		tell_recorded(peer, record);
+	else
+		--peer->records.over;
+}
+
 int claims_packet(struct peer *peer, const uint8_t *packet, size_t n) {
 	struct emergency_outcome outcome = { 0 };
 	struct ring_record record;
@@ -62,7 +87,7 @@ int claims_packet(struct peer *peer, const uint8_t *packet, size_t n) {
 		return -EPROTO;
 	if (!budget_take(&peer->records, now.boot_ms, PEER_RECORDS_PER_S) &&
 	    !is_precious(peer, &record)) {
-		tell_recorded(peer, &record); /* counted: claims_flush_budget() records it */
+		join(peer, &record);
 		return 0;
 	}
 	if (peer->records.over > 0 && peer->records.used <= 1)
@@ -70,6 +95,11 @@ int claims_packet(struct peer *peer, const uint8_t *packet, size_t n) {
 	r = take(peer->engine, peer->seat, &record, EMERGENCY_BY_SOCKET, peer->uid, &outcome);
 	if (r == -EBADMSG)
 		return -EPROTO;
+	/* What is said again is no claim more: it takes no room from the others. */
+	if (outcome.repeated && peer->records.used > 0)
+		--peer->records.used;
+	if (outcome.over)
+		tell_over(peer, &record);
 	if (outcome.recorded)
 		tell_recorded(peer, &record);
 	return 0;
