@@ -68,6 +68,9 @@ void peer_close(struct peer *peer) {
 		peer->ring = NULL;
 	}
 	--peer->seat->n_peers;
+	/* A private engine ends with the one that it was started for. */
+	if (peer->engine->setup->client_fd >= 0)
+		engine_stop(peer->engine);
 	uv_close((uv_handle_t *)peer->poll, on_poll_closed);
 	(void)close(peer->fd);
 	peer->fd = -1;
