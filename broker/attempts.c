@@ -11,15 +11,20 @@
 static void slot_drive(struct attempt_slot *slot, const struct moment *now);
 
 static void slot_free(struct attempt_slot *slot) {
-	if (slot->hashing || slot->held) {
-		/* The worker has the job, its permit is kept until the hash ends; or
-		 * whoever holds it sends to a client that has just gone. */
+	if (slot->hashing) {
+		/* The worker has the job, and its permit is kept until the hash ends. */
 		slot->dropped = true;
 		slot->peer = 0;
 		return;
 	}
 	slot->attempt = attempt_free(slot->attempt);
 	memset(slot, 0, sizeof(*slot));
+}
+
+/* Ends it with its record, also while its try is being hashed: nothing comes of that. */
+static void slot_give_up(struct attempt_slot *slot, const struct moment *now) {
+	attempt_cancel(slot->attempt, now, false);
+	slot_free(slot);
 }
 
 static struct attempt_slot *slot_new(struct engine *engine, const struct seat_runtime *seat) {
@@ -177,12 +182,14 @@ static void slot_finish(struct attempt_slot *slot, const struct moment *now) {
 		finish_success(slot, result, now);
 	else
 		send_over(slot, result);
+	slot_free(slot);
 }
 
 static void run_hash(void *data, struct arena *arena) {
 	struct attempt_slot *slot = data;
 
-	password_job_run(arena, attempt_job(slot->attempt));
+	/* Not by way of the attempt: the loop may be giving it up at this moment. */
+	password_job_run(arena, slot->job);
 }
 
 static void done_hash(void *data) {
@@ -191,9 +198,8 @@ static void done_hash(void *data) {
 	int r = 0;
 
 	slot->hashing = false;
+	/* Given up meanwhile: that is in the journal, and the job goes with the slot. */
 	if (slot->dropped) {
-		/* Nobody waits for it any more: whatever the hash says, nothing opens. */
-		attempt_cancel(slot->attempt, &now, false);
 		slot_free(slot);
 		return;
 	}
@@ -215,18 +221,18 @@ static bool may_hash(const struct attempt_slot *slot) {
 	return n < LIMIT_HASH_QUEUE / 2;
 }
 
-/* Return: is it over? */
-static bool drive(struct attempt_slot *slot, const struct moment *now) {
+static void slot_drive(struct attempt_slot *slot, const struct moment *now) {
 	const struct worker_task task = { run_hash, done_hash, slot };
 
 	switch (attempt_want(slot->attempt)) {
 	case ATTEMPT_ANSWER:
 		send_prompt(slot);
-		return false;
+		return;
 	case ATTEMPT_HASH:
+		slot->job = attempt_job(slot->attempt);
 		if (may_hash(slot) && worker_submit(slot->engine->hasher, &task) == 0) {
 			slot->hashing = true;
-			return false;
+			return;
 		}
 		(void)attempt_busy(slot->attempt, now);
 		break;
@@ -234,18 +240,6 @@ static bool drive(struct attempt_slot *slot, const struct moment *now) {
 		break;
 	}
 	slot_finish(slot, now);
-	return true;
-}
-
-/* Sending may find that the client has gone, which drops its attempts: this one stays. */
-static void slot_drive(struct attempt_slot *slot, const struct moment *now) {
-	bool over = false;
-
-	slot->held = true;
-	over = drive(slot, now);
-	slot->held = false;
-	if (over || slot->dropped)
-		slot_free(slot);
 }
 
 static int begin(struct request *r, const struct attempt_request *request) {
@@ -253,12 +247,8 @@ static int begin(struct request *r, const struct attempt_request *request) {
 	struct frame_writer w;
 	int e = 0;
 
-	if (!slot) {
-		reply_begin(r, &w, RESULT_BUSY);
-		frame_uint(&w, "retry_ms", 1000);
-		reply_send(r, &w);
-		return 0;
-	}
+	if (!slot)
+		return reply_busy(r);
 	*slot = (struct attempt_slot){ .number = ++r->engine->next_attempt,
 				       .peer = r->peer->number,
 				       .peer_uid = r->peer->uid,
@@ -269,7 +259,6 @@ static int begin(struct request *r, const struct attempt_request *request) {
 		memset(slot, 0, sizeof(*slot));
 		return e == -ENOENT ? reply_message(r, RESULT_STALE, "no-session") : e;
 	}
-	slot->held = true; /* until slot_drive() lets it go */
 	reply_begin(r, &w, RESULT_OK);
 	frame_uint(&w, "attempt", slot->number);
 	reply_send(r, &w);
@@ -310,10 +299,12 @@ int handle_authorize(struct request *r) {
 		return -EPROTO;
 	index = policy_action_index(&r->engine->policy->table, name);
 	if (index < 0)
-		return reply_message(r, RESULT_NOT_FOUND, "unknown-action");
+		return reply_unknown_action(r, name);
 	approval.action = (uint32_t)index;
-	if (r->seat->seat.session.number == 0 || r->seat->session_uid != r->peer->uid)
+	if (r->seat->seat.session.number == 0 || r->seat->session_uid != r->peer->uid) {
+		record_denied(r, name, CW_REASON_NO_SESSION);
 		return reply_denied(r, CW_SIGN_IN, CW_REASON_NO_SESSION);
+	}
 	return begin(r, &request);
 }
 
@@ -331,7 +322,6 @@ int handle_attempt_answer(struct request *r) {
 	slot = slot_find(r, number);
 	if (!slot || slot->hashing || attempt_want(slot->attempt) != ATTEMPT_ANSWER)
 		return reply_message(r, RESULT_STALE, "no-such-attempt");
-	slot->held = true; /* until slot_drive() lets it go */
 	(void)reply(r, RESULT_OK);
 	e = attempt_answer(slot->attempt, &answer, &r->now);
 	if (e < 0 && e != -EPROTO)
@@ -349,9 +339,7 @@ int handle_attempt_cancel(struct request *r) {
 	slot = slot_find(r, number);
 	if (!slot)
 		return reply_message(r, RESULT_STALE, "no-such-attempt");
-	if (!slot->hashing)
-		attempt_cancel(slot->attempt, &r->now, false);
-	slot_free(slot);
+	slot_give_up(slot, &r->now);
 	return reply(r, RESULT_OK);
 }
 
@@ -372,7 +360,7 @@ int handle_redeem(struct request *r) {
 		return -EPROTO;
 	index = policy_action_index(&r->engine->policy->table, name);
 	if (index < 0)
-		return reply_message(r, RESULT_NOT_FOUND, "unknown-action");
+		return reply_unknown_action(r, name);
 	e = approval_redeem(r->engine->store, r->engine->policy, &r->seat->seat, &actor, receipt,
 	                    n_receipt, (uint32_t)index, digest, &r->now, &v, &reason);
 	if (e == -EBADMSG)
@@ -394,18 +382,35 @@ void attempts_drop_peer(struct engine *engine, uint64_t peer) {
 	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i) {
 		struct attempt_slot *s = &engine->attempts[i];
 
-		if (!s->attempt || s->peer != peer)
-			continue;
-		if (!s->hashing)
-			attempt_cancel(s->attempt, &now, false);
-		slot_free(s);
+		if (s->attempt && s->peer == peer)
+			slot_give_up(s, &now);
 	}
 }
 
 void attempts_drop_seat(struct engine *engine, const struct seat_runtime *seat) {
+	struct moment now = engine_now(engine);
+
+	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i) {
+		struct attempt_slot *s = &engine->attempts[i];
+
+		if (!s->attempt || s->dropped || s->seat != seat)
+			continue;
+		attempt_cancel(s->attempt, &now, false);
+		send_over(s, attempt_result(s->attempt));
+		slot_free(s);
+	}
+}
+
+bool attempts_any(const struct engine *engine, const struct seat_runtime *seat) {
 	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i)
 		if (engine->attempts[i].attempt && engine->attempts[i].seat == seat)
-			slot_free(&engine->attempts[i]);
+			return true;
+	return false;
+}
+
+void attempts_end(struct engine *engine) {
+	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i)
+		engine->attempts[i].attempt = attempt_free(engine->attempts[i].attempt);
 }
 
 void attempts_tick(struct engine *engine, const struct moment *now) {

@@ -48,12 +48,41 @@ static void texts_free(struct texts *t) {
 		free(t->of[k].p);
 }
 
+/* What the journal says was installed. */
+struct installation {
+	const char *file;
+	const uint8_t *digest;
+	bool is_so;
+};
+
+static int see_installation(const struct journal_entry *entry, void *userdata) {
+	struct installation *i = userdata;
+
+	i->is_so = entry->event == EVENT_CONFIG_INSTALLED && entry->has_digest && entry->object &&
+		   strcmp(entry->object, i->file) == 0 && equal_32(entry->digest, i->digest);
+	return 1;
+}
+
+/* The row says which entry; the entry, in its chain, says which content. */
+static int ask_journal(struct store *store, enum config_kind kind, uint64_t seq,
+                       const uint8_t digest[32]) {
+	struct journal_filter filter = { .before = seq + 1, .after = seq - 1 };
+	struct installation i = { .file = file_names[kind], .digest = digest };
+	uint64_t next = 0;
+	int r = seq == 0 ? -EBADMSG : journal_query(store, &filter, 1, see_installation, &i, &next);
+
+	if (r < 0)
+		return r;
+	return i.is_so ? 0 : -EBADMSG;
+}
+
 /* The content that was installed last. Return: 0; -ENOENT; -EBADMSG; -EIO. */
 static int installed(struct store *store, enum config_kind kind, struct text *ret) {
 	sqlite3_stmt *stmt = NULL;
 	uint8_t digest[32];
+	uint64_t seq = 0;
 	int n = 0, r = store_prepare(store,
-	                             "SELECT sha256, content FROM configurations WHERE kind = ? "
+	                             "SELECT sha256, content, seq FROM configurations WHERE kind = ? "
 	                             "ORDER BY number DESC LIMIT 1",
 	                             &stmt);
 
@@ -80,8 +109,15 @@ static int installed(struct store *store, enum config_kind kind, struct text *re
 			memcpy(ret->p, sqlite3_column_blob(stmt, 1), (size_t)n);
 		ret->p[n] = '\0';
 		ret->n = (size_t)n;
+		seq = (uint64_t)sqlite3_column_int64(stmt, 2);
 	}
 	(void)sqlite3_reset(stmt);
+	if (r == 0)
+		r = ask_journal(store, kind, seq, digest);
+	if (r < 0) {
+		free(ret->p);
+		*ret = (struct text){ 0 };
+	}
 	return r;
 }
 
@@ -208,7 +244,35 @@ static void choose(struct engine *e, enum config_kind kind, struct text *ret) {
 		record_refused(e, kind, messages);
 		engine_alarm(e, ALARM_CONFIG_REFUSED, true);
 	}
+	/* What was installed cannot be believed: then nothing was, and the file is a stranger's. */
+	if (k < 0 && k != -ENOENT) {
+		engine_alarm(e, ALARM_CONFIG_FOREIGN, true);
+		free(file.p);
+		return;
+	}
 	*ret = file;
+}
+
+/* Are the files those that run? An install may have ended an alarm. */
+static void judge_files(struct engine *e) {
+	struct policy_messages *messages = calloc(1, sizeof(*messages));
+	bool refused = false, foreign = false;
+
+	for (unsigned k = CONFIG_DEVICE; messages && k < CONFIG_N; ++k) {
+		struct text file = { 0 }, kept = { 0 };
+		int f = read_file(e, (enum config_kind)k, messages, &file);
+		int i = installed(e->store, (enum config_kind)k, &kept);
+
+		refused |= f < 0 && k != CONFIG_PLACE;
+		foreign |= i == 0 && f == 0 && !same_text(&file, &kept);
+		free(file.p);
+		free(kept.p);
+	}
+	if (messages) {
+		engine_alarm(e, ALARM_CONFIG_REFUSED, refused);
+		engine_alarm(e, ALARM_CONFIG_FOREIGN, foreign);
+	}
+	free(messages);
 }
 
 void config_load(struct engine *engine) {
@@ -305,5 +369,8 @@ int config_install(struct engine *engine, enum config_kind kind, const char *con
 		policy_free(policy);
 		return r;
 	}
-	return engine_set_policy(engine, policy);
+	r = engine_set_policy(engine, policy);
+	engine_alarm(engine, ALARM_CONFIG_NONE, !engine->policy);
+	judge_files(engine);
+	return r;
 }

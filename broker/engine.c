@@ -138,11 +138,22 @@ void engine_publish_all(struct engine *engine, bool force) {
 		engine_publish(engine, &engine->seats[i], force);
 }
 
+/* Its reason is to be asked for, unless it has been said already. */
+static void note_ended(struct engine *e, struct seat_runtime *seat, const uint8_t id[16]) {
+	if (memcmp(seat->reason_given, id, 16) == 0)
+		return;
+	memcpy(seat->reason_id, id, 16);
+	seat->reason_ms = engine_now(e).boot_ms;
+	seat->reason_wanted = true;
+}
+
 void engine_tell_emergency(struct engine *engine, struct seat_runtime *seat, const uint8_t id[16],
                            const char *event, const char *how) {
 	uint8_t buffer[128];
 	struct frame_writer w;
 
+	if (how)
+		note_ended(engine, seat, id);
 	engine_publish(engine, seat, false);
 	frame_begin(&w, buffer, sizeof(buffer), FRAME_EVENT, 0, event);
 	frame_bytes(&w, "emergency", id, 16);
@@ -178,6 +189,22 @@ static void fit_arena(struct engine *e, const struct policy *policy) {
 	worker_set_arena(e->hasher, arena);
 }
 
+/* What is known of a signal follows its name: in the new table it has another place. */
+static void move_signals(struct seat *seat, const struct policy_table *old,
+                         const struct policy_table *now) {
+	struct seat_signal before[POLICY_SIGNALS_MAX];
+
+	memcpy(before, seat->signals, sizeof(before));
+	memset(seat->signals, 0, sizeof(seat->signals));
+	for (uint32_t i = 0; old && i < now->n_signals; ++i) {
+		int was = policy_signal_index(old, now->signal_names[i]);
+
+		if (was >= 0 && old->signals[was].seat == now->signals[i].seat)
+			seat->signals[i] = before[was];
+	}
+	seat->emergency.gone_since_ms = 0;
+}
+
 int engine_set_policy(struct engine *engine, struct policy *policy) {
 	struct moment now = engine_now(engine);
 	struct policy *old = engine->policy;
@@ -196,8 +223,10 @@ int engine_set_policy(struct engine *engine, struct policy *policy) {
 	if (engine->policy_fd >= 0)
 		(void)close(engine->policy_fd);
 	engine->policy_fd = fd;
-	for (uint32_t i = 0; i < engine->n_seats; ++i)
+	for (uint32_t i = 0; i < engine->n_seats; ++i) {
+		move_signals(&engine->seats[i].seat, old ? &old->table : NULL, &policy->table);
 		(void)seat_refresh(engine->store, &engine->seats[i].seat, policy, &now);
+	}
 	policy_free(old);
 	fit_arena(engine, policy);
 	engine_publish_all(engine, true);
@@ -275,8 +304,14 @@ static void tell_supervisor(struct engine *e, const struct control_message *m, i
 	(void)sendmsg(e->setup->control_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-void engine_tell_ring(struct engine *engine, struct peer *peer, int fd, bool came) {
-	const struct control_message m = { .kind = came ? CONTROL_RING : CONTROL_RING_GONE,
+void engine_ring_gone(struct engine *engine, uint64_t number) {
+	const struct control_message m = { .kind = CONTROL_RING_GONE, .ring = number };
+
+	tell_supervisor(engine, &m, -1);
+}
+
+void engine_ring_came(struct engine *engine, const struct peer *peer, int fd) {
+	const struct control_message m = { .kind = CONTROL_RING,
 					   .seat = peer->seat->seat.index,
 					   .peer_uid = peer->uid,
 					   .peer_pid = peer->pid,
@@ -329,9 +364,18 @@ static void tick_clock(struct engine *e, const struct moment *now) {
 	engine_alarm(e, ALARM_CLOCK, now->trust != CLOCK_TRUSTED);
 }
 
-static void tick_store(struct engine *e, const struct moment *now) {
+static void seal(struct engine *e, const struct moment *now) {
 	const struct journal_rules *rules = e->policy ? &e->policy->settings.journal : NULL;
 
+	if (!e->store || store_is_broken(e->store) ||
+	    !journal_must_seal(e->store, now, rules ? rules->epoch_s : 60,
+	                       rules ? rules->epoch_entries : 256))
+		return;
+	e->sealed_ms = now->boot_ms;
+	(void)journal_seal(e->store, now);
+}
+
+static void tick_store(struct engine *e, const struct moment *now) {
 	if (!e->store)
 		return;
 	if (store_is_broken(e->store)) {
@@ -344,19 +388,27 @@ static void tick_store(struct engine *e, const struct moment *now) {
 		if (engine_record(e, &entry) < 0)
 			return;
 	}
-	if (journal_must_seal(e->store, now, rules ? rules->epoch_s : 60,
-	                      rules ? rules->epoch_entries : 256))
-		if (journal_seal(e->store, now) < 0 && store_is_broken(e->store))
-			return;
+	seal(e, now);
 	if (e->ticks % 10 == 0) {
 		if (lockout_tick(e->store, now) < 0)
 			return;
 		(void)store_checkpoint(e->store);
 	}
+	if (store_is_broken(e->store))
+		return;
 	engine_alarm(e, ALARM_STORE_FAILED, false);
 }
 
 static void on_listen(uv_poll_t *poll, int status, int events);
+
+/* Once, when the emergency has been over for a while and nobody is being asked. */
+static void tick_reason(struct engine *e, struct seat_runtime *s, const struct moment *now) {
+	if (!s->reason_wanted || s->seat.emergency.open || s->n_peers == 0 ||
+	    now->boot_ms < s->reason_ms + ENGINE_REASON_MS || attempts_any(e, s))
+		return;
+	s->reason_wanted = false;
+	engine_tell_emergency(e, s, s->reason_id, "reason-wanted", NULL);
+}
 
 static void tick_seat(struct engine *e, struct seat_runtime *s, const struct moment *now) {
 	bool ended = false, ask = false;
@@ -374,22 +426,46 @@ static void tick_seat(struct engine *e, struct seat_runtime *s, const struct mom
 	seat_noise_flush(s);
 	if (s->listen && !uv_is_active((uv_handle_t *)s->listen))
 		(void)uv_poll_start(s->listen, UV_READABLE, on_listen);
-	engine_publish(e, s, true);
+	tick_reason(e, s, now);
+	engine_publish(e, s, false);
+}
+
+void engine_breathe(struct engine *engine) {
+	static const struct control_message alive = { .kind = CONTROL_ALIVE };
+
+	engine_publish_all(engine, true);
+	tell_supervisor(engine, &alive, -1);
+}
+
+/*
+ * Everything that was ready has been dealt with. A seal that is due is made now,
+ * when whoever waited has his answer; one that follows another waits for the tick.
+ */
+static void on_before(uv_prepare_t *before) {
+	struct engine *e = before->data;
+	struct moment now = engine_now(e);
+
+	peers_reap(e);
+	if (now.boot_ms - e->sealed_ms >= ENGINE_TICK_MS)
+		seal(e, &now);
+	/* An embedded engine lives for its one client. */
+	if (e->setup->embedded && !e->peers)
+		stop(e);
 }
 
 static void on_tick(uv_timer_t *timer) {
-	static const struct control_message alive = { .kind = CONTROL_ALIVE };
 	struct engine *e = timer->data;
 	struct moment now = engine_now(e);
 
 	++e->ticks;
+	/* First: whatever follows may hang in the storage. */
+	engine_breathe(e);
 	tick_clock(e, &now);
 	attempts_tick(e, &now);
 	for (uint32_t i = 0; i < e->n_seats; ++i)
 		tick_seat(e, &e->seats[i], &now);
-	/* The storage last: when it hangs, the pages have just been renewed. */
 	tick_store(e, &now);
-	tell_supervisor(e, &alive, -1);
+	claims_tick(e);
 	if (e->ticks % 10 == 0)
 		claims_drain_spool(e);
 }
@@ -465,7 +541,9 @@ static int begin_workers(struct engine *e) {
 
 static void record_start(struct engine *e) {
 	static const char *const deaths[] = { "none", "exit", "signal", "hung" };
-	char detail[96];
+	static const char *const sources[] = { "default", "last", "device" };
+	enum seats_source source = e->setup->seats_source;
+	char detail[128];
 	struct journal_entry entry = {
 		.event = EVENT_ENGINE_STARTED,
 		.outcome = OUTCOME_OK,
@@ -474,11 +552,16 @@ static void record_start(struct engine *e) {
 	};
 	enum control_death death = e->setup->death;
 
-	(void)snprintf(detail, sizeof(detail), "version=%s starts=%llu previous=%s code=%d", CW_VERSION,
+	(void)snprintf(detail, sizeof(detail),
+	               "version=%s starts=%llu previous=%s code=%d seats=%s lost=%llu", CW_VERSION,
 	               (unsigned long long)e->setup->starts,
 	               (unsigned)death < ARRAY_SIZE(deaths) ? deaths[death] : "?",
-	               e->setup->death_code);
+	               e->setup->death_code,
+	               (unsigned)source < ARRAY_SIZE(sources) ? sources[source] : "?",
+	               (unsigned long long)e->setup->lost);
 	(void)engine_record(e, &entry);
+	if (e->setup->lost > 0)
+		engine_alarm(e, ALARM_RECORDS_LOST, true);
 	if (death == DEATH_NONE || (death == DEATH_EXIT && e->setup->death_code == 0))
 		return;
 	entry.event = EVENT_ENGINE_DIED;
@@ -502,10 +585,30 @@ static int resume(struct engine *e, const struct moment *now) {
 	return r;
 }
 
+static int see_trusted(const struct journal_entry *entry, void *userdata) {
+	struct clock *clock = userdata;
+
+	if (entry->at.trust != CLOCK_TRUSTED)
+		return 0;
+	clock_not_before(clock, entry->at.wall_ms);
+	return 1;
+}
+
+/* No clock is believed that is before the last entry of a believed one. */
+static void learn_last_entry(struct engine *e) {
+	const struct journal_filter all = { 0 };
+	uint64_t next = 0;
+
+	if (e->store)
+		(void)journal_query(e->store, &all, LIMIT_HISTORY_PAGE, see_trusted, &e->clock,
+		                    &next);
+}
+
 static void begin_state(struct engine *e) {
 	struct moment now;
 
 	engine_open_store(e);
+	learn_last_entry(e);
 	config_load(e);
 	record_start(e);
 	if (e->setup->embedded)
@@ -519,13 +622,15 @@ static void begin_state(struct engine *e) {
 }
 
 static bool embedded_is_refused(const struct engine *e) {
-	return e->setup->embedded && e->policy && e->policy->settings.isolation_required;
+	/* "required" is the default: so it is without a configuration, too. */
+	return e->setup->embedded && (!e->policy || e->policy->settings.isolation_required);
 }
 
 static int begin(struct engine *e) {
 	static const struct control_message ready = { .kind = CONTROL_READY };
 	int r = uv_loop_init(&e->loop) < 0 ? -ENOMEM : 0;
 
+	e->has_loop = r == 0;
 	if (r == 0)
 		r = begin_seats(e);
 	if (r == 0)
@@ -541,28 +646,47 @@ static int begin(struct engine *e) {
 		return -EPERM;
 	if (e->setup->client_fd >= 0)
 		r = peer_new(e, &e->seats[0], e->setup->client_fd);
+	if (r < 0)
+		return r;
 	e->timer = calloc(1, sizeof(*e->timer));
-	if (r < 0 || !e->timer || uv_timer_init(&e->loop, e->timer) < 0)
+	e->before = calloc(1, sizeof(*e->before));
+	if (!e->timer || !e->before || uv_timer_init(&e->loop, e->timer) < 0 ||
+	    uv_prepare_init(&e->loop, e->before) < 0)
 		return -ENOMEM;
-	e->timer->data = e;
-	if (uv_timer_start(e->timer, on_tick, 100, ENGINE_TICK_MS) < 0)
+	e->timer->data = e->before->data = e;
+	if (uv_timer_start(e->timer, on_tick, 100, ENGINE_TICK_MS) < 0 ||
+	    uv_prepare_start(e->before, on_before) < 0)
 		return -EIO;
 	tell_supervisor(e, &ready, -1);
 	return 0;
 }
 
+static void free_handle(uv_handle_t *handle) {
+	free(handle);
+}
+
+/* Those of connections and workers are closing already. */
+static void close_handle(uv_handle_t *handle, void *arg) {
+	if (!uv_is_closing(handle))
+		uv_close(handle, free_handle);
+}
+
 static void end(struct engine *e) {
-	struct moment now = engine_now(e);
+	struct moment now;
 	struct journal_entry entry = { .event = EVENT_ENGINE_STOPPED,
 				       .outcome = OUTCOME_OK,
 				       .peer_uid = UINT32_MAX };
 
+	e->stopping = true;
 	for (struct peer *p = e->peers; p; p = p->next)
 		peer_close(p);
+	claims_end(e);
 	e->hasher = worker_free(e->hasher);
 	e->reader = worker_free(e->reader);
+	attempts_end(e);
 	if (e->store) {
 		(void)engine_record(e, &entry);
+		now = engine_now(e);
 		(void)journal_seal(e->store, &now);
 	}
 	e->spool = spool_close(e->spool);
@@ -571,6 +695,11 @@ static void end(struct engine *e) {
 	e->policy = policy_free(e->policy);
 	for (uint32_t i = 0; i < e->n_seats; ++i)
 		page_unmap_state(e->seats[i].page);
+	if (!e->has_loop)
+		return;
+	uv_walk(&e->loop, close_handle, NULL);
+	(void)uv_run(&e->loop, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&e->loop);
 }
 
 int engine_main(const struct engine_setup *setup) {
@@ -589,7 +718,7 @@ int engine_main(const struct engine_setup *setup) {
 	if (r == 0)
 		(void)uv_run(&e->loop, UV_RUN_DEFAULT);
 	end(e);
-	/* The process ends here: what the loop still holds goes with it. */
-	explicit_bzero(e->out, sizeof(e->out));
+	explicit_bzero(e, sizeof(*e));
+	free(e);
 	return r == 0 ? 0 : 1;
 }

@@ -30,6 +30,7 @@
 
 #define ENGINE_LEASE_MS 5000u
 #define ENGINE_TICK_MS 1000u
+#define ENGINE_REASON_MS 5000u /* after an emergency, before its reason is asked for    */
 
 /* Alarms of Careward's own, each a message id that `status` and the screen show. */
 enum engine_alarm {
@@ -52,6 +53,7 @@ const char *engine_alarm_name(enum engine_alarm alarm);
 
 struct peer;
 struct engine;
+struct ring;
 
 /* So many in a second; what is over is counted. */
 struct budget {
@@ -69,9 +71,15 @@ struct seat_runtime {
 	bool page_sealed;
 	struct policy_state published;
 	uint32_t session_uid;  /* uid whose process opened the session                  */
+	bool reason_wanted;    /* an emergency ended, and nobody has said why           */
+	uint8_t reason_id[16]; /* that emergency                                       */
+	uint64_t reason_ms;    /* boot time of its end                                 */
+	uint8_t reason_given[16]; /* emergency of the last reason                      */
 	uv_poll_t *listen;     /* NULL: embedded                                        */
 	uint32_t n_peers;
 	struct budget drained; /* from rings of clients that have gone; by the minute    */
+	uint64_t compile_after_ms; /* the next one not before; CLOCK_BOOTTIME            */
+	struct budget compiles; /* configurations checked on request                    */
 	struct budget noise;   /* entries about what is no request                       */
 };
 
@@ -82,15 +90,27 @@ struct attempt_slot {
 	uint32_t peer_uid;
 	struct seat_runtime *seat;
 	struct engine *engine;
+	struct password_job *job; /* of the attempt, while hashing                        */
 	bool hashing;            /* the worker has its job: may not be freed            */
-	bool held;               /* somebody works with it: may not be freed            */
-	bool dropped;            /* free it when worker or holder is done               */
+	bool dropped;            /* free it when the worker is done                     */
 };
 
 #define ENGINE_ATTEMPTS (LIMIT_ATTEMPTS * LIMIT_SEATS)
 
+/* A ring whose client has gone before it could be written down. */
+struct ring_left {
+	struct ring_left *next;
+	const struct ring *ring;
+	struct seat_runtime *seat;
+	uint64_t number;         /* of the connection                                     */
+	uint32_t uid;
+};
+
+#define ENGINE_RINGS_LEFT 64u
+
 struct engine {
 	uv_loop_t loop;
+	bool has_loop;
 	const struct engine_setup *setup;
 	struct clock clock;
 	struct keystore *keys;   /* NULL: none                                          */
@@ -110,10 +130,15 @@ struct engine {
 	uint64_t next_attempt;
 	struct attempt_slot attempts[ENGINE_ATTEMPTS];
 	struct spool *spool;
+	struct ring_left *left;  /* list                                                */
+	uint32_t n_left;
 	bool alarms[ALARM_N];
-	bool stopping;
+	_Atomic bool stopping;   /* the reading worker looks at it, too                    */
 	uint64_t ticks;
+	bool any_failed;         /* a connection waits for peers_reap()                   */
+	uint64_t sealed_ms;      /* boot time of the last seal                            */
 	uv_timer_t *timer;
+	uv_prepare_t *before;    /* runs before the loop waits                            */
 	uv_poll_t *control;
 	uint8_t out[LIMIT_FRAME]; /* the frame being written; wiped after each          */
 };
@@ -143,6 +168,9 @@ int engine_record(struct engine *engine, struct journal_entry *entry);
 /* After a failure of the store: raises the alarm and lets the tick reopen it. */
 void engine_store_failed(struct engine *engine, int error);
 
+/* In the middle of long work: still alive, and the pages hold on. */
+void engine_breathe(struct engine *engine);
+
 /* Publishes the seat's state if it changed or @force, and tells its connections. */
 void engine_publish(struct engine *engine, struct seat_runtime *seat, bool force);
 void engine_publish_all(struct engine *engine, bool force);
@@ -153,8 +181,9 @@ int engine_set_policy(struct engine *engine, struct policy *policy);
 /* Opens or makes database and keys, whatever is there; raises alarms for the rest. */
 void engine_open_store(struct engine *engine);
 
-/* Tells the supervisor of a ring that came or went. */
-void engine_tell_ring(struct engine *engine, struct peer *peer, int fd, bool came);
+/* Tells the supervisor of a ring that came, or of one whose records are all durable. */
+void engine_ring_came(struct engine *engine, const struct peer *peer, int fd);
+void engine_ring_gone(struct engine *engine, uint64_t number);
 
 /* After an emergency began, ended or was asked about: publishes and tells. */
 void engine_tell_emergency(struct engine *engine, struct seat_runtime *seat, const uint8_t id[16],

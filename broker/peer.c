@@ -18,24 +18,27 @@ bool budget_take(struct budget *budget, uint64_t boot_ms, uint32_t limit) {
 		budget->second = second;
 		budget->used = 0;
 	}
-	if (budget->used >= limit) {
-		++budget->over;
+	if (budget->used >= limit)
 		return false;
-	}
 	++budget->used;
 	return true;
 }
 
 struct peer *peer_by_number(struct engine *engine, uint64_t number) {
 	for (struct peer *p = engine->peers; p; p = p->next)
-		if (p->number == number && p->phase != PEER_CLOSED)
+		if (p->number == number && p->phase != PEER_CLOSED && !p->failed)
 			return p;
 	return NULL;
 }
 
+static void close_fds(int *fds, uint32_t n) {
+	for (uint32_t i = 0; i < n; ++i)
+		if (fds[i] >= 0)
+			(void)close(fds[i]);
+}
+
 static void packet_free(struct packet *packet) {
-	for (uint32_t i = 0; i < packet->n_fds; ++i)
-		(void)close(packet->fds[i]);
+	close_fds(packet->fds, packet->n_fds);
 	explicit_bzero(packet->bytes, packet->n);
 	free(packet);
 }
@@ -103,6 +106,20 @@ void seat_noise_flush(struct seat_runtime *seat) {
 		seat->noise.over = 0;
 }
 
+void peer_fail(struct peer *peer) {
+	peer->failed = true;
+	peer->engine->any_failed = true;
+}
+
+void peers_reap(struct engine *engine) {
+	while (engine->any_failed) {
+		engine->any_failed = false; /* closing one may let another fail */
+		for (struct peer *p = engine->peers; p; p = p->next)
+			if (p->failed)
+				peer_close(p);
+	}
+}
+
 void peer_protocol_error(struct peer *peer, const char *what) {
 	struct journal_entry entry = {
 		.event = EVENT_PROTOCOL_ERROR,
@@ -147,41 +164,43 @@ static void watch(struct peer *peer) {
 	(void)uv_poll_start(peer->poll, events, on_peer);
 }
 
-/* Copies: the page may be another, under the same number, before the client reads. */
-static int copy_fds(struct packet *packet, const int *fds, uint32_t n_fds) {
-	for (uint32_t i = 0; i < n_fds; ++i) {
-		packet->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
-		if (packet->fds[i] < 0)
-			return -errno;
-		++packet->n_fds;
+/*
+ * A frame that waits. Its descriptors are duplicates: a page may be replaced and
+ * closed meanwhile, and its number may then be anything's, the database's too.
+ */
+static struct packet *packet_new(const uint8_t *frame, size_t n, const int *fds, uint32_t n_fds) {
+	struct packet *packet = calloc(1, sizeof(*packet) + n);
+
+	if (!packet)
+		return NULL;
+	packet->n = n;
+	memcpy(packet->bytes, frame, n);
+	for (; packet->n_fds < n_fds; ++packet->n_fds) {
+		int fd = fcntl(fds[packet->n_fds], F_DUPFD_CLOEXEC, 0);
+
+		if (fd < 0) {
+			packet_free(packet);
+			return NULL;
+		}
+		packet->fds[packet->n_fds] = fd;
 	}
-	return 0;
+	return packet;
 }
 
 void peer_send(struct peer *peer, const uint8_t *frame, size_t n, const int *fds, uint32_t n_fds) {
 	struct packet *packet = NULL;
 	int r = -EAGAIN;
 
-	if (peer->phase == PEER_CLOSED || n_fds > 2)
+	if (peer->phase == PEER_CLOSED || peer->failed || n_fds > 2)
 		return;
 	if (!peer->queue)
 		r = send_now(peer->fd, frame, n, fds, n_fds);
 	if (r == 0)
 		return;
-	if (r != -EAGAIN || peer->n_queue >= PEER_QUEUE_MAX) {
-		peer_close(peer);
-		return;
-	}
-	packet = calloc(1, sizeof(*packet) + n);
+	if (r == -EAGAIN && peer->n_queue < PEER_QUEUE_MAX)
+		packet = packet_new(frame, n, fds, n_fds);
 	if (!packet) {
-		peer_close(peer);
-		return;
-	}
-	packet->n = n;
-	memcpy(packet->bytes, frame, n);
-	if (copy_fds(packet, fds, n_fds) < 0) {
-		packet_free(packet);
-		peer_close(peer);
+		peer_fail(peer);
 		return;
 	}
 	*peer->queue_end = packet;
@@ -198,7 +217,7 @@ static void send_queue(struct peer *peer) {
 		if (r == -EAGAIN)
 			return;
 		if (r < 0) {
-			peer_close(peer);
+			peer_fail(peer);
 			return;
 		}
 		peer->queue = first->next;
@@ -208,12 +227,6 @@ static void send_queue(struct peer *peer) {
 		packet_free(first);
 	}
 	watch(peer);
-}
-
-static void close_fds(int *fds, uint32_t n) {
-	for (uint32_t i = 0; i < n; ++i)
-		if (fds[i] >= 0)
-			(void)close(fds[i]);
 }
 
 /* Descriptors of one received message. More than expected: all closed, error. */
@@ -275,6 +288,11 @@ static int read_packet(struct peer *peer) {
 	return r < 0 ? r : 1;
 }
 
+/* Has this turn of the loop taken so long that time has to be passed on first? */
+static bool is_late(const struct peer *peer) {
+	return uv_hrtime() / 1000000 - uv_now(&peer->engine->loop) > PEER_TURN_MS;
+}
+
 static void on_peer(uv_poll_t *poll, int status, int events) {
 	struct peer *peer = poll->data;
 
@@ -283,7 +301,7 @@ static void on_peer(uv_poll_t *poll, int status, int events) {
 	if (events & UV_WRITABLE)
 		send_queue(peer);
 	/* At most 16 packets in a row: every connection gets its turn. */
-	for (int i = 0; i < 16 && peer->phase != PEER_CLOSED; ++i) {
+	for (int i = 0; i < 16 && peer->phase != PEER_CLOSED && !peer->failed; ++i) {
 		int r = read_packet(peer);
 
 		if (r == 0)
@@ -292,6 +310,8 @@ static void on_peer(uv_poll_t *poll, int status, int events) {
 			peer_close(peer);
 		else if (r < 0)
 			peer_protocol_error(peer, "malformed or unpermitted packet");
+		if (is_late(peer))
+			break;
 	}
 	if (status < 0 && peer->phase != PEER_CLOSED)
 		peer_close(peer);

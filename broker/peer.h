@@ -11,10 +11,12 @@
 #define PEER_QUEUE_MAX 64u      /* frames waiting for a client that does not read     */
 #define PEER_REQUESTS_PER_S 50u
 #define PEER_RECORDS_PER_S 32u
-#define PEER_PRECIOUS_PER_S 16u /* that open or end an emergency                     */
 #define SEAT_DRAINED_PER_MIN 512u /* records from rings whose clients have gone          */
 #define SEAT_NOISE_PER_S 16u    /* entries about rubbish and strangers               */
 #define PEER_FDS_MAX 4u
+#define PEER_JOINED 32u /* records that one entry of joined claims stands for        */
+#define PEER_TURN_MS 250u          /* then one packet of each connection, no more         */
+#define SEAT_COMPILES_PER_S 4u     /* configurations that anybody may have checked        */
 
 enum peer_phase {
 	PEER_CLOSED = 0, /* nothing is permitted                                       */
@@ -26,8 +28,14 @@ struct packet {
 	struct packet *next;
 	size_t n;
 	uint32_t n_fds;
-	int fds[2]; /* its own copies                                                */
+	int fds[2]; /* its own: duplicates of pages                                  */
 	uint8_t bytes[];
+};
+
+/* A record that was counted instead of being taken in. */
+struct joined {
+	uint8_t emergency[16];
+	uint64_t serial;
 };
 
 struct peer {
@@ -46,23 +54,39 @@ struct peer {
 	uint32_t n_queue;
 	struct budget requests;
 	struct budget records;
-	struct budget precious;
-	bool opened_session;     /* this connection signed in                           */
+	struct joined joined[PEER_JOINED]; /* counted, neither recorded nor acknowledged */
+	uint32_t n_joined;
+	bool behind;             /* its ring holds what could not be written yet         */
+	uint32_t cursor;         /* where its ring is read on                             */
+	bool failed;             /* cannot be sent to: peers_reap() closes it           */
+	struct journal_filter history; /* the page that follows the one read last; before 0: none */
+	uint64_t history_session; /* who read it                                          */
 };
 
 /* Takes a connected socket over. Return: 0; -EPERM (uid), -EBUSY (limit), -errno: closed. */
 int peer_new(struct engine *engine, struct seat_runtime *seat, int fd);
 
-/* Ends the connection: attempts dropped, ring drained. Safe to call at any time. */
+/*
+ * peer_close() - end the connection: attempts dropped, ring drained
+ *
+ * Only where nothing of the connection is in use: in its own callback, in
+ * peers_reap() and at the end of the engine. Everywhere else: peer_fail().
+ */
 void peer_close(struct peer *peer);
 
+/* Nothing is sent any more, and the connection ends before the loop waits again. */
+void peer_fail(struct peer *peer);
+void peers_reap(struct engine *engine);
+
+/* NULL: it has gone, or cannot be sent to. */
 struct peer *peer_by_number(struct engine *engine, uint64_t number);
 
 /*
  * peer_send() - send a frame, now or when the client reads
- * @fds:  descriptors to go along; stay the caller's, copied when the frame waits
+ * @fds:  descriptors to go along; stay the caller's
  *
- * A client with PEER_QUEUE_MAX frames waiting is closed. Never blocks.
+ * A client that has PEER_QUEUE_MAX frames waiting, or has gone, fails. Never
+ * blocks, and never closes: whoever calls may go on using the connection.
  */
 void peer_send(struct peer *peer, const uint8_t *frame, size_t n, const int *fds, uint32_t n_fds);
 

@@ -108,6 +108,17 @@ static int take_filter(struct request *r, struct journal_filter *f, uint64_t *re
 	return 0;
 }
 
+/* Is this the page that follows the one read last, by the same person, of the same? */
+static bool is_next_page(const struct request *r, const struct journal_filter *f) {
+	const struct journal_filter *next = &r->peer->history;
+
+	return f->before != 0 && f->before == next->before &&
+	       r->peer->history_session == r->seat->seat.session.number &&
+	       f->account == next->account && f->event_from == next->event_from &&
+	       f->has_emergency == next->has_emergency &&
+	       memcmp(f->emergency, next->emergency, sizeof(f->emergency)) == 0;
+}
+
 static int record_reading(struct request *r, const struct journal_filter *f) {
 	const struct session *s = &r->seat->seat.session;
 	struct journal_entry entry = {
@@ -138,8 +149,8 @@ int handle_history(struct request *r) {
 		return reply_message(r, RESULT_NOT_FOUND, "unknown-account");
 	if (e < 0)
 		return e;
-	/* The first page is recorded; the following ones belong to it. */
-	if (filter.before == 0 && record_reading(r, &filter) < 0)
+	/* A reading is recorded; the pages that follow belong to it, and nothing else does. */
+	if (!is_next_page(r, &filter) && record_reading(r, &filter) < 0)
 		return reply_message(r, RESULT_NOT_RECORDED, "storage-failed");
 	reply_begin(r, &w, RESULT_OK);
 	frame_open_array(&w, "entries");
@@ -147,7 +158,10 @@ int handle_history(struct request *r) {
 	if (e < 0)
 		return reply_errno(r, e);
 	frame_close(&w);
-	frame_uint(&w, "next", p.full ? p.last : next);
+	r->peer->history = filter;
+	r->peer->history.before = p.full ? p.last : next;
+	r->peer->history_session = r->seat->seat.session.number;
+	frame_uint(&w, "next", r->peer->history.before);
 	reply_send(r, &w);
 	return 0;
 }
@@ -160,6 +174,13 @@ struct verify_op {
 	int error;
 };
 
+/* The engine does not wait for it to the end. */
+static int go_on(uint64_t done, uint64_t all, void *userdata) {
+	const struct engine *e = userdata;
+
+	return e->stopping ? 1 : 0;
+}
+
 static void verify_run(void *data, struct arena *arena) {
 	struct verify_op *op = data;
 	struct store *store = NULL;
@@ -167,7 +188,7 @@ static void verify_run(void *data, struct arena *arena) {
 
 	op->error = store_open(e->setup->state_fd, STORE_READ_ONLY, e->keys, &store);
 	if (op->error == 0)
-		op->error = journal_verify(store, &op->options, NULL, NULL, &op->report);
+		op->error = journal_verify(store, &op->options, go_on, e, &op->report);
 	store_close(store);
 }
 
@@ -317,7 +338,7 @@ int handle_review_close(struct request *r) {
 	if (e == -EBUSY)
 		return reply_message(r, RESULT_STALE, "emergency-is-open");
 	if (e == -EPERM)
-		return reply_denied(r, CW_DENY, CW_REASON_ROLE);
+		return reply_denied(r, CW_DENY, CW_REASON_ROLE); /* recorded by auth/ */
 	if (e < 0)
 		return reply_errno(r, e);
 	return reply(r, RESULT_OK);

@@ -86,6 +86,26 @@ static int take_content(struct request *r, struct content *ret) {
 	return e == -ENOENT ? map_content(r->fd, ret) : 0;
 }
 
+/* Compiling takes the loop's time, and anybody may ask for it. Return: may it be done? */
+static bool may_compile(struct request *r) {
+	struct frame_writer w;
+
+	if (r->now.boot_ms >= r->seat->compile_after_ms &&
+	    budget_take(&r->seat->compiles, r->now.boot_ms, SEAT_COMPILES_PER_S))
+		return true;
+	reply_begin(r, &w, RESULT_BUSY);
+	frame_uint(&w, "retry_ms", 1000);
+	reply_send(r, &w);
+	return false;
+}
+
+/* At most a quarter of the loop's time, however slow the machine. */
+static void have_compiled(struct request *r) {
+	uint64_t now = engine_now(r->engine).boot_ms;
+
+	r->seat->compile_after_ms = now + 3 * (now - r->now.boot_ms);
+}
+
 int handle_check(struct request *r) {
 	struct policy_messages *messages = NULL;
 	cleanup_(content_free) struct content content = { 0 };
@@ -94,10 +114,13 @@ int handle_check(struct request *r) {
 
 	if (e != 0)
 		return e < 0 ? e : 0;
+	if (!may_compile(r))
+		return 0;
 	messages = calloc(1, sizeof(*messages));
 	if (!messages)
 		return -ENOMEM;
 	e = config_check(r->engine, content.kind, content.p, content.n, messages);
+	have_compiled(r);
 	if (e < 0 && e != -EINVAL) {
 		free(messages);
 		return e;
@@ -151,11 +174,14 @@ int handle_config_install(struct request *r) {
 		return e < 0 ? e : 0;
 	if (!r->engine->policy || !r->engine->initialised)
 		return reply_message(r, RESULT_NOT_READY, "not-initialised");
+	if (!may_compile(r))
+		return 0;
 	messages = calloc(1, sizeof(*messages));
 	if (!messages)
 		return -ENOMEM;
 	/* Refused content costs no receipt. */
 	e = config_check(r->engine, content.kind, content.p, content.n, messages);
+	have_compiled(r);
 	if (e == 0) {
 		e = redeem(r, &content);
 		if (e != 0) {
@@ -265,8 +291,7 @@ int handle_explain(struct request *r) {
 		return -EPROTO;
 	index = policy_action_index(t, name);
 	if (index < 0)
-		return reply_nearest(r, "unknown-action",
-		                     policy_nearest(name, t->action_names, t->n_actions));
+		return reply_unknown_action(r, name);
 	q.action = (uint32_t)index;
 	e = take_roles(r, &q);
 	if (e != 0)

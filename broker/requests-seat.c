@@ -25,7 +25,7 @@ int handle_hello(struct request *r) {
 	if (r->fd >= 0 && ring_map(r->fd, &r->peer->ring) < 0)
 		return -EPROTO;
 	if (r->fd >= 0)
-		engine_tell_ring(e, r->peer, r->fd, true);
+		engine_ring_came(e, r->peer, r->fd);
 	r->peer->phase = PEER_OPEN;
 	if (e->store)
 		store_device_id(e->store, device);
@@ -92,6 +92,7 @@ int handle_status(struct request *r) {
 }
 
 int handle_signal(struct request *r) {
+	const struct policy_table *t = &r->engine->policy->table;
 	char name[POLICY_NAME_SIZE];
 	bool value = false;
 	int v = 0, e = 0, index = 0;
@@ -103,21 +104,20 @@ int handle_signal(struct request *r) {
 			return -EPROTO;
 		v = value ? 1 : -1;
 	}
-	index = policy_signal_index(&r->engine->policy->table, name);
+	index = policy_signal_index(t, name);
 	if (index < 0)
 		return reply_nearest(r, "unknown-signal",
-		                     policy_nearest(name, r->engine->policy->table.signal_names,
-		                                    r->engine->policy->table.n_signals));
-	e = seat_signal(&r->seat->seat, &r->engine->policy->table, (uint32_t)index, v, &r->now);
+		                     policy_nearest(name, t->signal_names, t->n_signals));
+	e = seat_signal(&r->seat->seat, t, (uint32_t)index, v, &r->now);
 	if (e == -EACCES)
-		return reply_message(r, RESULT_DENIED, "signal-of-another-seat");
+		return reply_denied(r, CW_DENY, CW_REASON_NONE); /* another seat's */
 	if (e < 0)
 		return reply_message(r, RESULT_NOT_FOUND, "unknown-signal");
 	/* A signal is the device's, not one seat's: every seat's contexts hear of it. */
 	for (uint32_t i = 0; i < r->engine->n_seats; ++i)
 		if (&r->engine->seats[i] != r->seat)
 			seat_signal_copy(&r->engine->seats[i].seat, &r->seat->seat,
-					 &r->engine->policy->table, (uint32_t)index, &r->now);
+			                 t, (uint32_t)index, &r->now);
 	engine_publish_all(r->engine, false);
 	return reply(r, RESULT_OK);
 }

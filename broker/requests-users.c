@@ -23,6 +23,7 @@ struct secret_op {
 	struct actor actor;
 	enum audit_event event;
 	struct account account;
+	uint64_t generation;  /* of the policy by which it was permitted             */
 	uint32_t n;
 	struct secret secrets[SECRETS_MAX];
 	struct password_job jobs[SECRETS_MAX];
@@ -38,6 +39,33 @@ static void op_run(void *data, struct arena *arena) {
 
 	for (uint32_t i = 0; i < op->n; ++i)
 		password_job_run(arena, &op->jobs[i]);
+}
+
+/*
+ * What permitted it has to hold still: hashing takes its time, and meanwhile the
+ * person may have gone, the policy or the account have changed, or another init
+ * have been the first.
+ */
+static int op_is_permitted(const struct secret_op *op, struct request *r) {
+	enum cw_reason reason = CW_REASON_NONE;
+	struct account account;
+	int e = 0;
+
+	if (!r->engine->store || !r->engine->policy)
+		return -EIO;
+	if (op->later.verb == VERB_INIT)
+		return r->engine->initialised ? -EEXIST
+		       : op->generation != r->engine->generation ? -ESTALE : 0;
+	if (op->generation != r->engine->generation ||
+	    r->seat->seat.session.number != op->actor.session ||
+	    request_decide(r, POLICY_ACCOUNTS, &reason) != CW_ALLOW)
+		return -ESTALE;
+	if (op->later.verb != VERB_USER_RESET)
+		return 0;
+	e = account_by_number(r->engine->store, op->account.number, &account);
+	if (e == 0 && account.generation != op->account.generation)
+		e = -ESTALE;
+	return e;
 }
 
 /* The account's password becomes the one-time secret, with every flag that says so. */
@@ -66,6 +94,20 @@ static int op_store_password(struct secret_op *op, struct request *r) {
 	return password_store(r->engine->store, &op->actor, &r->now, op->event, &p);
 }
 
+static int op_record_init(struct secret_op *op, struct request *r) {
+	struct journal_entry entry = {
+		.at = r->now,
+		.event = EVENT_INITIALISED,
+		.outcome = OUTCOME_OK,
+		.seat = op->actor.seat,
+		.flags = r->engine->setup->embedded ? ENTRY_NOT_ISOLATED : 0,
+		.target = op->account.number,
+		.peer_uid = op->actor.peer_uid,
+	};
+
+	return journal_append(r->engine->store, &entry);
+}
+
 static int op_apply(struct secret_op *op, struct request *r) {
 	struct store *store = r->engine->store;
 	int e = 0;
@@ -79,6 +121,8 @@ static int op_apply(struct secret_op *op, struct request *r) {
 	if (e == 0 && op->later.verb == VERB_INIT)
 		e = recovery_store(store, r->engine->auth.recovery_verifier_name,
 		                   &op->jobs[1].made);
+	if (e == 0 && op->later.verb == VERB_INIT)
+		e = op_record_init(op, r);
 	if (e == 0 && op->later.verb == VERB_INIT)
 		e = config_install_all(r->engine, &op->actor, &r->now);
 	return e;
@@ -100,19 +144,6 @@ static void op_reply(struct secret_op *op, struct request *r) {
 	reply_send(r, &w);
 }
 
-/* May it still be done? The hash took its time. Return: 0; -EEXIST; -ESTALE; -EIO. */
-static int op_check(const struct secret_op *op, struct request *r) {
-	enum cw_reason reason = CW_REASON_NONE;
-
-	if (!r->engine->store || !r->engine->policy)
-		return -EIO;
-	if (op->later.verb == VERB_INIT)
-		return r->engine->initialised ? -EEXIST : 0;
-	if (r->seat->seat.session.number != op->actor.session)
-		return -ESTALE;
-	return request_decide(r, POLICY_ACCOUNTS, &reason) == CW_ALLOW ? 0 : -ESTALE;
-}
-
 static void op_done(void *data) {
 	struct secret_op *op = data;
 	struct request r;
@@ -126,7 +157,7 @@ static void op_done(void *data) {
 		if (op->jobs[i].error != 0 || op->jobs[i].is_made != PASSWORD_YES)
 			e = -ENOMEM;
 	if (e == 0)
-		e = op_check(op, &r);
+		e = op_is_permitted(op, &r);
 	if (e == 0)
 		e = store_begin(r.engine->store);
 	if (e == 0) {
@@ -151,12 +182,14 @@ static int op_start(struct request *r, struct secret_op *op, uint32_t n) {
 	uint8_t random[32];
 
 	op->later = later_from(r);
+	op->generation = r->engine->generation;
 	op->n = n;
 	for (uint32_t i = 0; i < n; ++i) {
 		struct password_job *job = &op->jobs[i];
 
 		if (getrandom(random, sizeof(random), 0) != sizeof(random) ||
 		    getrandom(job->salt, sizeof(job->salt), 0) != sizeof(job->salt)) {
+			explicit_bzero(random, sizeof(random));
 			op_free(op);
 			return -EIO;
 		}
@@ -166,13 +199,10 @@ static int op_start(struct request *r, struct secret_op *op, uint32_t n) {
 		job->cost =
 			(struct argon2_cost){ rules->argon2_memory_kib, rules->argon2_passes, 1 };
 	}
+	explicit_bzero(random, sizeof(random));
 	if (worker_submit(r->engine->hasher, &task) < 0) {
-		struct frame_writer w;
-
 		op_free(op);
-		reply_begin(r, &w, RESULT_BUSY);
-		frame_uint(&w, "retry_ms", 1000);
-		reply_send(r, &w);
+		return reply_busy(r);
 	}
 	return 0;
 }
@@ -195,6 +225,14 @@ static int take_roles(struct request *r, const char *key, struct account *accoun
 			return -EPROTO;
 	}
 	return 0;
+}
+
+/* Entitled to administer, but not this: refused, and recorded as such. */
+static int refuse(struct request *r) {
+	const struct policy_table *t = &r->engine->policy->table;
+
+	record_denied(r, t->action_names[policy_builtin_index(t, POLICY_ACCOUNTS)], CW_REASON_ROLE);
+	return reply_denied(r, CW_DENY, CW_REASON_ROLE);
 }
 
 /* name, person, display, validity. Return: 0; 1 answered (invalid); -EPROTO. */
@@ -233,7 +271,7 @@ int handle_init(struct request *r) {
 	if (r->engine->initialised)
 		return reply_message(r, RESULT_EXISTS, "already-initialised");
 	if (r->peer->uid != 0 && r->peer->uid != geteuid())
-		return reply_denied(r, CW_DENY, CW_REASON_ROLE);
+		return refuse(r);
 	op = calloc(1, sizeof(*op));
 	if (!op)
 		return -ENOMEM;
@@ -282,7 +320,7 @@ int handle_user_add(struct request *r) {
 	if (e == 0)
 		e = administer_limit(&op->account, until_s, &r->now);
 	if (e == -EPERM)
-		return reply_denied(r, CW_DENY, CW_REASON_ROLE);
+		return refuse(r);
 	if (e < 0)
 		return reply_message(r, RESULT_INVALID, "no-role-or-bad-validity");
 	if (account_by_name(r->engine->store, op->account.name, &known) != -ENOENT)
@@ -348,7 +386,7 @@ static int take_target(struct request *r, struct account *account) {
 	e = administer_may_change(r->engine->policy, r->seat->seat.session.account,
 	                          r->seat->seat.session.roles, account);
 	if (e < 0) {
-		(void)reply_denied(r, CW_DENY, CW_REASON_ROLE);
+		(void)refuse(r);
 		return 1;
 	}
 	return 0;
@@ -427,7 +465,7 @@ int handle_user_role(struct request *r) {
 		if (e == 0)
 			e = administer_limit(&account, until_s, &r->now);
 		if (e < 0)
-			return reply_denied(r, CW_DENY, CW_REASON_ROLE);
+			return refuse(r);
 	}
 	for (int i = 0; i < n; ++i)
 		administer_remove_role(&account, removed[i]);

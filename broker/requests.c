@@ -7,6 +7,7 @@
 
 #define KEYS(...) ((const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
 #define ANYBODY REQUEST_OPEN
+#define BUSY_RETRY_MS 1000u
 
 /*
  * The whole list, in review, in one place. Verbs whose built-in action is asked
@@ -81,8 +82,8 @@ void reply_send(struct request *r, struct frame_writer *w) {
 	if (frame_end(w) == 0)
 		peer_send(r->peer, r->engine->out, w->n, NULL, 0);
 	else
-		peer_close(r->peer);
-	explicit_bzero(r->engine->out, w->n);
+		peer_fail(r->peer);
+	explicit_bzero(r->engine->out, sizeof(r->engine->out));
 }
 
 int reply(struct request *r, enum protocol_result result) {
@@ -98,6 +99,17 @@ int reply_message(struct request *r, enum protocol_result result, const char *me
 
 	reply_begin(r, &w, result);
 	frame_text(&w, "message", message);
+	if (result == RESULT_BUSY)
+		frame_uint(&w, "retry_ms", BUSY_RETRY_MS);
+	reply_send(r, &w);
+	return 0;
+}
+
+int reply_busy(struct request *r) {
+	struct frame_writer w;
+
+	reply_begin(r, &w, RESULT_BUSY);
+	frame_uint(&w, "retry_ms", BUSY_RETRY_MS);
 	reply_send(r, &w);
 	return 0;
 }
@@ -202,7 +214,13 @@ int request_names(const struct request *r, const char *key, char (*ret_names)[PO
 	return n;
 }
 
-static void record_denied(struct request *r, uint32_t action, enum cw_reason reason) {
+int reply_unknown_action(struct request *r, const char *name) {
+	const struct policy_table *t = &r->engine->policy->table;
+
+	return reply_nearest(r, "unknown-action", policy_nearest(name, t->action_names, t->n_actions));
+}
+
+void record_denied(struct request *r, const char *action, enum cw_reason reason) {
 	struct seat *seat = &r->seat->seat;
 	struct journal_entry entry = {
 		.event = EVENT_DENIED,
@@ -214,7 +232,7 @@ static void record_denied(struct request *r, uint32_t action, enum cw_reason rea
 		.account = seat->session.account,
 		.session = seat->session.number,
 		.peer_uid = r->peer->uid,
-		.action = r->engine->policy->table.action_names[action],
+		.action = action,
 		.object = r->name,
 	};
 
@@ -235,7 +253,7 @@ enum cw_verdict request_decide(struct request *r, enum policy_builtin which,
 				ret_reason);
 	}
 	if (v != CW_ALLOW)
-		record_denied(r, action, *ret_reason);
+		record_denied(r, r->engine->policy->table.action_names[action], *ret_reason);
 	return v;
 }
 
@@ -283,13 +301,7 @@ int request_handle(struct peer *peer, const uint8_t *packet, size_t n, int *fds,
 	r.now = engine_now(peer->engine);
 	if (n_fds == 1)
 		r.fd = fds[0];
-	if (!budget_take(&peer->requests, r.now.boot_ms, PEER_REQUESTS_PER_S)) {
-		struct frame_writer w;
-
-		reply_begin(&r, &w, RESULT_BUSY);
-		frame_uint(&w, "retry_ms", 1000);
-		reply_send(&r, &w);
-		return 0;
-	}
+	if (!budget_take(&peer->requests, r.now.boot_ms, PEER_REQUESTS_PER_S))
+		return reply_busy(&r);
 	return handle_permitted(&r, rule);
 }

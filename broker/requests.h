@@ -62,10 +62,14 @@ enum cw_verdict request_decide(struct request *r, enum policy_builtin which,
 void reply_begin(struct request *r, struct frame_writer *w, enum protocol_result result);
 void reply_send(struct request *r, struct frame_writer *w);
 int reply(struct request *r, enum protocol_result result);
+int reply_busy(struct request *r);
 int reply_message(struct request *r, enum protocol_result result, const char *message);
 int reply_denied(struct request *r, enum cw_verdict verdict, enum cw_reason reason);
 /* "not-found" with the nearest known name, if there is one. */
 int reply_nearest(struct request *r, const char *message, const char *nearest);
+int reply_unknown_action(struct request *r, const char *name);
+/* A refusal's entry: what was asked for, by which verb. */
+void record_denied(struct request *r, const char *action, enum cw_reason reason);
 /* -errno of auth/ or audit/ as an answer. Return: 0. */
 int reply_errno(struct request *r, int error);
 
@@ -118,6 +122,10 @@ int handle_review_close(struct request *r);
 /* attempts.c */
 void attempts_drop_peer(struct engine *engine, uint64_t peer);
 void attempts_drop_seat(struct engine *engine, const struct seat_runtime *seat);
+/* Wipes and frees all, once no worker holds a job any more. */
+void attempts_end(struct engine *engine);
+/* Is somebody being asked at this seat? */
+bool attempts_any(const struct engine *engine, const struct seat_runtime *seat);
 void attempts_tick(struct engine *engine, const struct moment *now);
 
 /* claims.c: records from sockets, rings and the spool. */
@@ -125,5 +133,8 @@ int claims_packet(struct peer *peer, const uint8_t *packet, size_t n);
 void claims_drain_ring(struct peer *peer);
 void claims_drain_spool(struct engine *engine);
 void claims_flush_budget(struct peer *peer);
+/* Writes again what could not be written, and what was joined. */
+void claims_tick(struct engine *engine);
+void claims_end(struct engine *engine);
 
 #endif

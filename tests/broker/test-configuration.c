@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -166,6 +167,29 @@ START_TEST(a_valid_file_that_nobody_installed_does_not_run) {
 }
 END_TEST
 
+/* A row in the database is not enough: the journal has to say the same. */
+START_TEST(a_content_that_the_journal_does_not_know_does_not_run) {
+	sqlite3 *db = NULL;
+	char path[256];
+
+	commission();
+	path_of(world.state, "careward.db", path);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, "UPDATE configurations SET seq = 1 WHERE kind = 2", NULL,
+	                              NULL, NULL),
+	                 SQLITE_OK);
+	ck_assert_int_eq(sqlite3_changes(db), 1);
+	sqlite3_close(db);
+	world_start(&world);
+	caller_open(&ui, &world, "main");
+	ck_assert(has_alarm(&ui, "configuration-is-not-the-installed-one"));
+	ck_assert(has_alarm(&ui, "no-configuration"));
+	ck_assert_ptr_null(ui.policy);
+	caller_close(&ui);
+	world_stop(&world);
+}
+END_TEST
+
 /* CF-09 */
 START_TEST(without_any_configuration_the_broker_runs_and_says_so) {
 	char path[256];
@@ -287,6 +311,7 @@ int main(void) {
 	const TTest *const tests[] = {
 		the_installed_configuration_survives_any_damage_to_the_file,
 		a_valid_file_that_nobody_installed_does_not_run,
+		a_content_that_the_journal_does_not_know_does_not_run,
 		without_any_configuration_the_broker_runs_and_says_so,
 		care_works_and_nothing_else_without_database_or_key,
 		nobody_initialises_a_device_whose_database_was_taken_away,

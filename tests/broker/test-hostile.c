@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -94,8 +95,8 @@ static void install_place(struct caller *c, const char *room) {
 	size_t n = 0;
 
 	snprintf(content, sizeof(content), "place = { inventory = \"P1\"; room = \"%s\"; };\nend = true;\n", room);
-	ck_assert_int_eq(
-		EVP_Digest(content, strlen(content), digest, &size, EVP_sha256(), NULL), 1);
+	ck_assert_int_eq(EVP_Digest(content, strlen(content), digest, &size, EVP_sha256(), NULL),
+			 1);
 	approve(c, digest, receipt, &n);
 	ck_assert_uint_eq(install(c, "place", content, receipt, n), RESULT_OK);
 }
@@ -379,6 +380,74 @@ START_TEST(a_flood_of_full_rings_is_joined) {
 }
 END_TEST
 
+/* A configuration that takes long to compile: names without end. */
+static int long_site(void) {
+	static const char begin_text[] = "roles = ( { name = \"n\"; allow = [ ";
+	static const char end_text[] = "\"*\" ]; } );\nend = true;\n";
+	int fd = memfd_create("site", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	size_t n = sizeof(begin_text) - 1;
+
+	ck_assert_int_eq(write(fd, begin_text, n), (ssize_t)n);
+	for (unsigned i = 0; n < LIMIT_CONFIG - 64; ++i) {
+		char name[32];
+		int k = snprintf(name, sizeof(name), "\"therapy.x%u\",", i);
+
+		ck_assert_int_eq(write(fd, name, (size_t)k), k);
+		n += (size_t)k;
+	}
+	ck_assert_int_eq(write(fd, end_text, sizeof(end_text) - 1), sizeof(end_text) - 1);
+	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW), 0);
+	return fd;
+}
+
+static void send_check(struct caller *c, int fd) {
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	uint8_t buffer[64];
+	struct frame_writer w;
+	struct iovec iov;
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+
+	caller_begin(c, &w, buffer, sizeof(buffer), "check");
+	frame_text(&w, "kind", "site");
+	ck_assert_int_eq(frame_end(&w), 0);
+	iov = (struct iovec){ buffer, w.n };
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	(void)sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Work that anybody may ask for does not keep the engine from saying that it lives. */
+START_TEST(a_flood_of_long_configurations_does_not_end_the_engine) {
+	static struct caller many[60];
+	pid_t engine = 0;
+	int fd = long_site();
+
+	begin();
+	engine = world_engine(&world);
+	for (int i = 0; i < 60; ++i)
+		caller_open(&many[i], &world, "main");
+	ck_assert_int_eq(kill(engine, SIGSTOP), 0);
+	for (int i = 0; i < 60; ++i)
+		for (int k = 0; k < 16; ++k)
+			send_check(&many[i], fd);
+	ck_assert_int_eq(kill(engine, SIGCONT), 0);
+	ck_assert_uint_eq(caller_call(&ui, "status"), RESULT_OK);
+	for (int i = 0; i < 60; ++i)
+		caller_close(&many[i]);
+	close(fd);
+	ck_assert_int_eq(world_engine(&world), engine);
+	end();
+}
+END_TEST
+
 /* Processor time of a process so far, in ticks. */
 static unsigned long ticks_of(pid_t pid) {
 	unsigned long user = 0, system = 0;
@@ -477,6 +546,7 @@ int main(void) {
 		a_flood_of_full_rings_is_joined,
 		an_engine_without_descriptors_does_not_turn_in_circles,
 		one_seats_guesses_do_not_keep_another_from_signing_in,
+		a_flood_of_long_configurations_does_not_end_the_engine,
 		a_flood_of_protocol_errors_does_not_fill_the_journal,
 	};
 

@@ -68,23 +68,32 @@ static uint64_t wait_of(struct caller *c) {
 
 /* LK-01: whoever comes with many at once gets no more guesses than one. */
 START_TEST(guesses_at_once_are_counted_before_any_is_judged) {
-	unsigned opened = 0;
+	unsigned judged = 0;
+	pid_t engine = 0;
 
 	begin();
-	for (int i = 0; i < GUESSERS; ++i) {
+	engine = world_engine(&world);
+	for (int i = 0; i < GUESSERS; ++i)
 		caller_open(&guessers[i], &world, "main");
-		ask(&guessers[i], &attempts[i]);
+	/* Half of the hashing queue is one seat's: the rest of a round is busy, and
+	 * was neither verified nor counted. */
+	for (int round = 0; round < 2; ++round) {
+		for (int i = 0; i < GUESSERS; ++i)
+			ask(&guessers[i], &attempts[i]);
+		ck_assert_int_eq(kill(engine, SIGSTOP), 0);
+		for (int i = 0; i < GUESSERS; ++i)
+			answer(&guessers[i], attempts[i], "wrong it is");
+		ck_assert_int_eq(kill(engine, SIGCONT), 0);
+		for (int i = 0; i < GUESSERS; ++i) {
+			char message[64] = "";
+
+			ck_assert(caller_event(&guessers[i], "attempt-over"));
+			(void)frame_get_text(guessers[i].frame.body, "message", message,
+			                     sizeof(message));
+			judged += strcmp(message, "refused") == 0;
+		}
 	}
-	for (int i = 0; i < GUESSERS; ++i) /* the last one knows it */
-		answer(&guessers[i], attempts[i], i == GUESSERS - 1 ? ADMIN_PASSWORD : "wrong it is");
-	for (int i = 0; i < GUESSERS; ++i) {
-		while (caller_next(&guessers[i], 10000) == 1)
-			if (guessers[i].frame.kind == FRAME_EVENT &&
-			    strcmp(guessers[i].frame.name, "state") != 0)
-				break;
-		opened += strcmp(guessers[i].frame.name, "signed-in") == 0;
-	}
-	ck_assert_uint_eq(opened, 0);
+	ck_assert_msg(judged <= 5, "%u guesses were judged, five are free", judged);
 	ck_assert_str_eq(sign_in(&guessers[0], ADMIN_PASSWORD), "attempt-over");
 	ck_assert_uint_gt(wait_of(&guessers[0]), 0);
 	for (int i = 0; i < GUESSERS; ++i)
@@ -93,12 +102,13 @@ START_TEST(guesses_at_once_are_counted_before_any_is_judged) {
 }
 END_TEST
 
-/* LK-02: going away before the answer gives no guess for nothing. */
+/* Going away before the answer gives no guess for nothing. */
 START_TEST(who_goes_before_the_answer_has_guessed) {
 	struct caller c;
 
 	begin();
-	for (int i = 0; i < 5; ++i) {
+	/* More than five: who comes while four are being hashed is told "busy". */
+	for (int i = 0; i < 8; ++i) {
 		uint64_t attempt = 0;
 
 		caller_open(&c, &world, "main");
@@ -106,6 +116,7 @@ START_TEST(who_goes_before_the_answer_has_guessed) {
 		answer(&c, attempt, "wrong it is");
 		ck_assert_uint_eq(caller_reply(&c), RESULT_OK);
 		caller_close(&c);
+		usleep(300000);
 	}
 	caller_open(&c, &world, "main");
 	ck_assert_str_eq(sign_in(&c, ADMIN_PASSWORD), "attempt-over");

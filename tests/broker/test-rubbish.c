@@ -211,6 +211,9 @@ static void body(struct fool *f, struct frame_writer *w, const char *verb) {
 		value(f, w, "stranger", 't');
 }
 
+/* Nobody can take memory away that is sealed. */
+#define ALL_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
+
 static void mutate(uint8_t *p, size_t *n, size_t room) {
 	for (uint32_t i = 1 + draw(6); i > 0; --i) {
 		if (*n == 0)
@@ -240,14 +243,12 @@ static int any_fd(void) {
 	case 2:
 		fd = memfd_create("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 		ck_assert_int_eq(ftruncate(fd, one_in(2) ? 1ll << 40 : 1 << 20), 0);
-		(void)fcntl(fd, F_ADD_SEALS,
-			    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+		(void)fcntl(fd, F_ADD_SEALS, ALL_SEALS);
 		return fd;
 	case 3:
 		fd = memfd_create("text", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 		ck_assert_int_eq(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
-		(void)fcntl(fd, F_ADD_SEALS,
-			    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+		(void)fcntl(fd, F_ADD_SEALS, ALL_SEALS);
 		return fd;
 	case 4:
 		return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
