@@ -159,7 +159,7 @@ shows "with a password" "Password:"
 text wrong
 keys Enter
 shows "a wrong one is refused, whatever was wrong" "Name or password is wrong."
-text "2ow"
+text "222"
 sleep 0.5
 screen | grep -q "The alarm is silent" && not_ok "typing on presses no key of the pump" ||
 	ok "typing on presses no key of the pump"
