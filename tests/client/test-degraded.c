@@ -152,6 +152,23 @@ static void has_another_uid(void) {
 	open_cw((uint32_t)geteuid() + 1);
 }
 
+/* Nobody can sign in any more: care is not to be sent where nothing answers. */
+static void dies_with_nobody_signed_in(void) {
+	open_greeted();
+	fake.state.session = 0;
+	fake_publish(&fake, 5000);
+	ck_assert_int_eq(cw_check(cw, START, NULL), CW_SIGN_IN);
+	fake_hang_up(&fake);
+}
+
+static void stops_with_the_session_locked(void) {
+	open_greeted();
+	fake.state.lock_at = 0;
+	fake_publish(&fake, 5000);
+	ck_assert_int_eq(cw_check(cw, START, NULL), CW_UNLOCK);
+	fake_publish(&fake, 0);
+}
+
 static void reads_nothing(void) {
 	struct frame_writer w;
 
@@ -175,6 +192,10 @@ static const struct {
 	{ "it has no policy", greets_without_policy, CW_BREAK_GLASS, 0 },
 	{ "it stops answering", stops_answering, CW_ALLOW, -ENOTCONN },
 	{ "it dies", dies, CW_ALLOW, -ENOTCONN },
+	{ "it dies, and nobody is signed in", dies_with_nobody_signed_in, CW_BREAK_GLASS,
+	  -ENOTCONN },
+	{ "it stops, and the session is locked", stops_with_the_session_locked, CW_BREAK_GLASS,
+	  -ENOTCONN },
 	{ "it dies in the middle of a frame", dies_in_a_frame, CW_ALLOW, -ENOTCONN },
 	{ "it speaks garbage", speaks_garbage, CW_ALLOW, -ENOTCONN },
 	{ "it greets with garbage", greets_with_garbage, CW_BREAK_GLASS, -ENOTCONN },
