@@ -145,6 +145,13 @@ int cli_refused(struct cli *cli, const json_t *reply, int status);
 int cli_sign_in(struct cli *cli, uint64_t purpose, struct call_event *ret_event);
 
 /*
+ * cli_converse() - a conversation that opens no session: recovery, a new password
+ *
+ * How it ended has been said. Return: CLI_YES; CLI_NO; CLI_UNKNOWN.
+ */
+int cli_converse(struct cli *cli, uint64_t purpose);
+
+/*
  * cli_authorize() - confirm something, and get its receipt
  *
  * Return: as cli_sign_in(); the receipt is in @ret_event.
@@ -169,6 +176,8 @@ int run_user_enable(struct cli *cli, char **args, unsigned n);
 int run_user_reset(struct cli *cli, char **args, unsigned n);
 int run_user_role(struct cli *cli, char **args, unsigned n);
 int run_sign_in(struct cli *cli, char **args, unsigned n);
+int run_password(struct cli *cli, char **args, unsigned n);
+int run_recover(struct cli *cli, char **args, unsigned n);
 int run_sign_out(struct cli *cli, char **args, unsigned n);
 int run_history(struct cli *cli, char **args, unsigned n);   /* verbs-audit.c */
 int run_verify(struct cli *cli, char **args, unsigned n);

@@ -140,21 +140,32 @@ static int say_no_answer(const struct cli *cli, int error) {
 	return cli_unknown(cli, "cannot ask: %s", strerror(-error));
 }
 
+/* Two conversations succeed without opening a session. */
+static bool is_done(const struct call_event *over) {
+	return strcmp(over->message, "recovered") == 0 ||
+	       strcmp(over->message, "password-changed") == 0;
+}
+
 static int say_over(struct cli *cli, const struct call_event *over) {
 	char wait[OUTPUT_TIME] = "";
+	bool done = is_done(over);
 	json_t *object = NULL;
 
 	if (over->wait_ms > 0)
 		output_wait(over->wait_ms, wait);
 	if (cli->json) {
-		object = json_pack("{s:s, s:s, s:I}", "result", "refused", "message", over->message,
-		                   "wait_ms", (json_int_t)over->wait_ms);
+		object = json_pack("{s:s, s:s, s:I}", "result", done ? "ok" : "refused", "message",
+		                   over->message, "wait_ms", (json_int_t)over->wait_ms);
 		(void)output_json(object);
 		json_decref(object);
+	} else if (done) {
+		(void)printf("%s\n", message_text(over->message));
 	} else {
 		(void)cli_usage(cli, "%s%s%s%s", message_text(over->message),
 		                wait[0] != '\0' ? " (" : "", wait, wait[0] != '\0' ? ")" : "");
 	}
+	if (done)
+		return CLI_YES;
 	return strcmp(over->message, "busy") == 0 || strcmp(over->message, "storage-failed") == 0
 		       ? CLI_UNKNOWN
 		       : CLI_NO;
@@ -228,6 +239,14 @@ int cli_sign_in(struct cli *cli, uint64_t purpose, struct call_event *ret_event)
 	if (status == CLI_YES && ret_event)
 		*ret_event = event;
 	return status;
+}
+
+int cli_converse(struct cli *cli, uint64_t purpose) {
+	struct frame_writer *w = call_begin(&cli->call, VERB_ATTEMPT_BEGIN);
+
+	frame_uint(w, "purpose", purpose);
+	/* The only name that is asked for is that of the new administrator: --as. */
+	return begin(cli, NULL);
 }
 
 int cli_authorize(struct cli *cli, const char *action, const uint8_t digest[static 32],

@@ -289,6 +289,18 @@ int run_sign_in(struct cli *cli, char **args, unsigned n) {
 	return status;
 }
 
+int run_password(struct cli *cli, char **args, unsigned n) {
+	int status = CLI_YES;
+
+	if (cli_option(cli, OPT_AS))
+		status = cli_sign_in(cli, CW_PURPOSE_SIGN_IN, NULL);
+	return status == CLI_YES ? cli_converse(cli, CW_PURPOSE_CHANGE) : status;
+}
+
+int run_recover(struct cli *cli, char **args, unsigned n) {
+	return cli_converse(cli, CW_PURPOSE_RECOVER);
+}
+
 int run_sign_out(struct cli *cli, char **args, unsigned n) {
 	const struct ask ask = { VERB_SIGN_OUT, NULL, NULL, -1, 0 };
 	int status = CLI_YES;
