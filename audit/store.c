@@ -92,6 +92,13 @@ static int lock_writer(int dirfd, int *ret_fd) {
 	return 0;
 }
 
+bool store_is_busy(int dirfd) {
+	cleanup_(close_fdp) int fd = openat(dirfd, STORE_LOCK, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
+	                                                               O_NONBLOCK);
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
 /* file:PATH?immutable=1, every other character than plain ones in hexadecimal. */
 static int immutable_uri(const char *path, char **ret_uri) {
 	char *uri = NULL;

@@ -56,6 +56,9 @@ int store_create(int dirfd, const uint8_t device_id[16]);
  */
 int store_open(int dirfd, enum store_mode mode, struct keystore *ks, struct store **ret_store);
 
+/* Does a writer have it now? Writes nothing, so it does not wait for a frozen disk. */
+bool store_is_busy(int dirfd);
+
 /* Closes with a checkpoint; NULL is fine. Return: NULL. */
 struct store *store_close(struct store *store);
 

@@ -224,6 +224,7 @@ static void start_joined(struct taking *t, uint32_t peer_uid) {
 	hex_encode(id, t->seat->emergency.id, sizeof(t->seat->emergency.id));
 	if (strlen(t->detail) + 48 < sizeof(t->detail))
 		say(t, "joined", id);
+	t->outcome.over = true;
 	row_begin(t, EMERGENCY_ENDED, REVIEW_NONE);
 	t->row.started_seq = SEQ_OF_ENTRY;
 	t->row.ended_seq = SEQ_OF_ENTRY;
@@ -308,13 +309,19 @@ static void take_use_inside(struct taking *t, uint32_t peer_uid) {
 /* A joined emergency's uses are uses of the one that is open. */
 static void note_use(struct taking *t) {
 	struct emergency *e = &t->seat->emergency;
+	uint64_t used_ms = t->record->boot_ms;
 
 	if (!e->open)
 		return;
 	(void)emergency_refresh_used(t->store, &t->policy->table, t->seat);
 	emergency_note_use(t->seat, &t->policy->table, t->record->action);
-	e->used_ms = t->now->boot_ms;
-	e->asked = false;
+	/* One that is offered again is no new use. */
+	if (!is_this_boot(t) || t->record->boot_ms > t->now->boot_ms)
+		used_ms = t->now->boot_ms;
+	if (used_ms > e->used_ms) {
+		e->used_ms = used_ms;
+		e->asked = false;
+	}
 	if (e->n_uses < UINT32_MAX)
 		e->n_uses++;
 }

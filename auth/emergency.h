@@ -46,7 +46,7 @@ struct emergency_outcome {
 	bool began;    /* the seat's emergency began: publish, tell                      */
 	bool ended;    /* it ended: publish, tell                                        */
 	bool late;     /* recorded, not granted                                          */
-	bool over;     /* a START of one that has ended: tell its client so again         */
+	bool over;     /* a START of one that has ended or was joined: tell its client   */
 };
 
 /* Told as soon as a record has been taken in, before anything is written. */

@@ -137,6 +137,9 @@ int claims_packet(struct peer *peer, const uint8_t *packet, size_t n) {
 	r = take(peer->engine, peer->seat, &record, EMERGENCY_BY_SOCKET, peer->uid, &outcome);
 	if (r == -EBADMSG)
 		return -EPROTO;
+	/* What is said again is no claim more: it takes no room from the others. */
+	if (outcome.repeated && peer->records.used > 0)
+		--peer->records.used;
 	if (outcome.recorded)
 		tell_recorded(peer, record.emergency, record.serial);
 	else

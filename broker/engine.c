@@ -271,6 +271,7 @@ void engine_open_store(struct engine *engine) {
 	if (r == 0)
 		r = store_open(fd, STORE_READ_WRITE, engine->keys, &engine->store);
 	if (r < 0) {
+		engine->store_waits = r == -EBUSY && engine->setup->client_fd < 0;
 		engine->keys = keystore_close(engine->keys);
 		engine_alarm(engine, ALARM_STORE_MISSING, true);
 		return;
@@ -320,11 +321,11 @@ void engine_ring_came(struct engine *engine, const struct peer *peer, int fd) {
 	tell_supervisor(engine, &m, fd);
 }
 
-static void stop(struct engine *e) {
-	if (e->stopping)
+void engine_stop(struct engine *engine) {
+	if (engine->stopping)
 		return;
-	e->stopping = true;
-	uv_stop(&e->loop);
+	engine->stopping = true;
+	uv_stop(&engine->loop);
 }
 
 static void on_control(uv_poll_t *poll, int status, int events) {
@@ -337,7 +338,7 @@ static void on_control(uv_poll_t *poll, int status, int events) {
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (n != sizeof(m) || m.kind == CONTROL_STOP) {
-			stop(e); /* asked to, or the supervisor is gone */
+			engine_stop(e); /* asked to, or the supervisor is gone */
 			return;
 		}
 		if (m.kind == CONTROL_SPOOLED)
@@ -376,6 +377,9 @@ static void seal(struct engine *e, const struct moment *now) {
 }
 
 static void tick_store(struct engine *e, const struct moment *now) {
+	/* The disk has let go of the engine before: the next one has its store. */
+	if (e->store_waits && !store_is_busy(e->setup->state_fd))
+		engine_stop(e);
 	if (!e->store)
 		return;
 	if (store_is_broken(e->store)) {
@@ -450,7 +454,7 @@ static void on_before(uv_prepare_t *before) {
 		seal(e, &now);
 	/* An embedded engine lives for its one client. */
 	if (e->setup->embedded && !e->peers)
-		stop(e);
+		engine_stop(e);
 }
 
 static void on_tick(uv_timer_t *timer) {
@@ -517,6 +521,7 @@ static int begin_seats(struct engine *e) {
 		s->socket = e->setup->seats[i];
 		s->seat.index = (uint8_t)i;
 		s->page_fd = -1;
+		s->seat.flags = e->setup->embedded ? STATE_NOT_ISOLATED : 0;
 		memcpy(s->seat.name, s->socket.name, sizeof(s->seat.name));
 		r = page_make_state(&s->page, &s->page_sealed, &s->page_fd);
 		if (r < 0)

@@ -115,6 +115,7 @@ struct engine {
 	struct clock clock;
 	struct keystore *keys;   /* NULL: none                                          */
 	struct store *store;     /* NULL: none                                          */
+	bool store_waits;        /* another engine has the store: it does not die yet */
 	bool initialised;        /* somebody can sign in                                */
 	struct policy *policy;   /* NULL: no valid one                                  */
 	int policy_fd;           /* page of it; -1                                      */
@@ -180,6 +181,9 @@ int engine_set_policy(struct engine *engine, struct policy *policy);
 
 /* Opens or makes database and keys, whatever is there; raises alarms for the rest. */
 void engine_open_store(struct engine *engine);
+
+/* Ends the loop, and with it the engine, in good order. */
+void engine_stop(struct engine *engine);
 
 /* Tells the supervisor of a ring that came, or of one whose records are all durable. */
 void engine_ring_came(struct engine *engine, const struct peer *peer, int fd);

@@ -157,6 +157,21 @@ static int reply_use(struct request *r, enum cw_verdict verdict, enum cw_reason 
 	return 0;
 }
 
+/*
+ * Care was given already, and so was what this policy does not know: the client
+ * keeps the record. Anything else is refused. @action: -1: unknown.
+ */
+static int reply_not_recorded(struct request *r, int action, enum cw_verdict verdict,
+                              enum cw_reason reason) {
+	uint8_t kind = action >= 0 ? r->engine->policy->table.actions[action].kind : CW_KIND_NONE;
+
+	if (kind != CW_KIND_GUARDED && kind != CW_KIND_SENSITIVE)
+		return reply(r, RESULT_NOT_RECORDED);
+	if (verdict == CW_ALLOW)
+		return reply_use(r, CW_DENY, CW_REASON_NOT_RECORDED);
+	return reply_use(r, verdict, reason);
+}
+
 static enum cw_verdict decide_use(struct request *r, uint32_t action, uint64_t session,
                                   enum cw_reason *ret_reason) {
 	const struct policy_table *t = &r->engine->policy->table;
@@ -224,9 +239,7 @@ int handle_use(struct request *r) {
 	if (v == CW_ALLOW)
 		seat_activity(seat, &r->engine->policy->table, &r->now);
 	e = engine_record(r->engine, &entry);
-	if (e < 0 && v == CW_ALLOW && index >= 0 &&
-	    r->engine->policy->table.actions[index].kind != CW_KIND_ALWAYS &&
-	    r->engine->policy->table.actions[index].kind != CW_KIND_CARE)
-		return reply_use(r, CW_DENY, CW_REASON_NOT_RECORDED);
+	if (e < 0)
+		return reply_not_recorded(r, index < 0 ? -1 : index, v, reason);
 	return reply_use(r, v, reason);
 }

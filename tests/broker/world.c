@@ -117,7 +117,7 @@ static void wait_ready(struct world *w) {
 	              "carewardd did not become ready");
 }
 
-void world_start(struct world *w) {
+void world_spawn(struct world *w) {
 	char ready[16];
 	int pipes[2];
 
@@ -138,7 +138,13 @@ void world_start(struct world *w) {
 		_exit(127);
 	}
 	close(pipes[1]);
+	if (w->ready_fd >= 0)
+		close(w->ready_fd);
 	w->ready_fd = pipes[0];
+}
+
+void world_start(struct world *w) {
+	world_spawn(w);
 	wait_ready(w);
 	close(w->ready_fd);
 	w->ready_fd = -1;

@@ -33,6 +33,7 @@ struct world {
 void world_make(struct world *w);
 /* Starts carewardd and waits until it is ready. */
 void world_start(struct world *w);
+void world_spawn(struct world *w); /* Starts it, and waits for nothing.             */
 void world_stop(struct world *w); /* SIGTERM, waits                                */
 void world_kill(struct world *w); /* SIGKILL to the supervisor and its children    */
 void world_remove(struct world *w);

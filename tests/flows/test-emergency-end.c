@@ -109,6 +109,27 @@ START_TEST(still_needed_is_asked_once_and_silence_changes_nothing) {
 }
 END_TEST
 
+/* One that comes late, or again while nothing can be written, was used when it says. */
+START_TEST(still_needed_counts_from_the_use_and_not_from_its_arrival) {
+	struct ring_record r;
+	bool ended, ask;
+
+	start();
+	r = record(RECORD_USE, id_a, 2);
+	pass_ms(599999);
+	(void)take(r);
+	pass_ms(1);
+	tick(&ended, &ask);
+	ck_assert(ask);
+	r = record(RECORD_USE, id_a, 3);
+	r.boot_ms += 3600000; /* a claim of the future is one of now */
+	(void)take(r);
+	pass_ms(600000);
+	tick(&ended, &ask);
+	ck_assert(ask);
+}
+END_TEST
+
 /* clang-format off */
 static const struct {
 	const char *why;
@@ -323,6 +344,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, unknown_never_ends_it);
 	tcase_add_test(t, TM_01_the_wall_clock_ends_nothing);
 	tcase_add_test(t, still_needed_is_asked_once_and_silence_changes_nothing);
+	tcase_add_test(t, still_needed_counts_from_the_use_and_not_from_its_arrival);
 	tcase_add_loop_test(t, a_sign_in_ends_it_when_the_role_grants_what_was_used, 0,
 			    ARRAY_SIZE(sign_ins));
 	tcase_add_test(t, what_was_used_is_known_after_a_new_policy);

@@ -81,8 +81,11 @@ START_TEST(a_start_said_again_is_one_emergency) {
 END_TEST
 
 START_TEST(two_processes_at_once_are_one_emergency_at_the_seat) {
+	struct emergency_outcome o;
+
 	start();
-	ck_assert(!take(record(RECORD_START, id_b, 1)).began);
+	o = take(record(RECORD_START, id_b, 1));
+	ck_assert(!o.began && o.over); /* its client hears that this id is none */
 	ck_assert_mem_eq(world.seat.emergency.id, id_a, sizeof(id_a));
 	ck_assert_uint_eq(reviews(false).n, 1);
 	ck_assert(!take(record(RECORD_END, id_b, 2)).ended);
@@ -162,8 +165,10 @@ START_TEST(ended_is_final_for_an_id) {
 	ck_assert(take(record(RECORD_END, id_a, 2)).ended);
 	ck_assert_str_eq(trail(), "emergency-ended:ok+emergency");
 	o = take(record(RECORD_START, id_a, 3));
-	ck_assert(!o.began && o.late);
+	ck_assert(!o.began && o.late && o.over);
 	ck_assert(!world.seat.emergency.open);
+	o = take(record(RECORD_START, id_a, 3)); /* it missed the end, and says it again */
+	ck_assert(o.repeated && o.over);
 	o = take(record(RECORD_END, id_a, 4));
 	ck_assert(!o.ended && o.repeated);
 	ck_assert_int_eq(decide("therapy.start"), CW_SIGN_IN);

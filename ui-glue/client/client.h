@@ -47,8 +47,9 @@
 #define CLIENT_ACTIVITY_MS 500u  /* one is enough                                    */
 #define CLIENT_RETRY_FIRST_MS 50u
 #define CLIENT_RETRY_LAST_MS 1000u
-#define CLIENT_RESEND_BATCH 16u  /* records at once when they are sent again, and    */
-#define CLIENT_RESEND_MS 600u    /* the pause: below the broker's 32 a second        */
+#define CLIENT_RESEND_BATCH 15u  /* records at once when they are sent again, and    */
+#define CLIENT_RESEND_MS 600u    /* the pause: with a start below 32 a second        */
+#define CLIENT_OFFER_MS 3000u    /* what was sent and is not recorded is said again   */
 
 enum link_state {
 	LINK_DOWN = 0,
@@ -97,6 +98,9 @@ struct known_emergency {
 	uint8_t id[16];
 	bool is_set;
 	bool ended; /* final                                                         */
+	bool end_owed; /* its end found the ring full                                */
+	uint64_t end_boot_ms;
+	int64_t end_wall_ms;
 };
 
 /* The emergency that was declared in this process. */
@@ -105,6 +109,7 @@ struct local_emergency {
 	uint8_t id[16];
 	struct ring_record start; /* said again on every new connection              */
 	enum cw_recorded recorded;
+	bool is_recorded; /* CW_EVENT_EMERGENCY_RECORDED was told                     */
 };
 
 struct cw {
@@ -146,6 +151,7 @@ struct cw {
 	uint64_t record_serial;
 	uint64_t resend_from;  /* records from this serial on are to be sent; 0: none   */
 	uint64_t resend_at_ms;
+	uint64_t offer_at_ms;   /* look then whether all was recorded and granted; 0: no */
 	uint8_t boot_id[16];
 	uint32_t pid;
 	uint8_t ids[CLIENT_IDS][16];
@@ -241,6 +247,9 @@ bool record_keep(struct cw *cw, struct ring_record *record);
 /* Every record that is still kept is to be sent on this new connection. */
 void record_resend_all(struct cw *cw, uint64_t now);
 void record_resend(struct cw *cw, uint64_t now);
+/* A living broker hears again what it has not recorded, or not granted. */
+void record_offer(struct cw *cw, uint64_t now);
+bool record_has_room(const struct cw *cw);
 void record_released(struct cw *cw, const uint8_t emergency[16], uint64_t serial);
 
 /* emergency.c */
@@ -250,6 +259,8 @@ bool emergency_is_ended(const struct cw *cw, const uint8_t id[16]);
 bool emergency_began(struct cw *cw, const uint8_t id[16]);
 bool emergency_ended(struct cw *cw, const uint8_t id[16]);
 void emergency_remember(struct cw *cw, const uint8_t id[16]);
+/* Keeps the ends that found the ring full, as far as there is room now. */
+void emergency_say_ends(struct cw *cw);
 
 /* attempt.c */
 struct attempt *attempt_by_number(struct cw *cw, uint64_t number);

@@ -34,15 +34,21 @@ bool emergency_is_ended(const struct cw *cw, const uint8_t id[16]) {
 	return false;
 }
 
-/* Remembers it, in place of the oldest; never of the one that is open here. */
+/*
+ * Remembers it, in place of the oldest; never of the one that is open here, and of
+ * one whose end is still to be said only when there is no other place.
+ */
 static struct known_emergency *known_add(struct cw *cw, const uint8_t id[16]) {
 	struct known_emergency *known = known_find(cw, id);
+	uint32_t passed = 0;
 
 	if (known)
 		return known;
 	do {
 		known = &cw->known[cw->known_next++ % CLIENT_KNOWN];
-	} while (known->is_set && cw->local.open && memcmp(known->id, cw->local.id, 16) == 0);
+	} while (known->is_set &&
+	         ((cw->local.open && memcmp(known->id, cw->local.id, 16) == 0) ||
+	          (known->end_owed && passed++ < CLIENT_KNOWN)));
 	*known = (struct known_emergency){ .is_set = true };
 	memcpy(known->id, id, sizeof(known->id));
 	return known;
@@ -99,6 +105,7 @@ static void emergency_start(struct cw *cw, const char *name, const struct policy
 
 	id_take(cw, cw->local.id);
 	cw->local.open = true;
+	cw->local.is_recorded = false;
 	record_begin(cw, start, RECORD_START, state, cw->local.id);
 	start->verdict = CW_ALLOW;
 	start->reason = CW_REASON_EMERGENCY;
@@ -157,14 +164,38 @@ int cw_break_glass_reason(struct cw *cw, const uint8_t id[16], const char *reaso
 }
 
 int cw_break_glass_end(struct cw *cw, const uint8_t id[16]) {
+	struct known_emergency *known;
 	struct ring_record record;
 	struct policy_state state;
+	bool kept;
 
 	state_now(cw, &state);
 	if (!emergency_is_known(cw, id, &state) || emergency_is_ended(cw, id))
 		return -ENOENT;
 	record_begin(cw, &record, RECORD_END, &state, id);
-	(void)record_keep(cw, &record);
+	kept = record_keep(cw, &record);
 	(void)emergency_ended(cw, id);
+	known = known_find(cw, id);
+	if (known && !kept) {
+		known->end_owed = true;
+		known->end_boot_ms = record.boot_ms;
+		known->end_wall_ms = record.wall_ms;
+	}
 	return 0;
+}
+
+void emergency_say_ends(struct cw *cw) {
+	for (uint32_t i = 0; i < CLIENT_KNOWN; ++i) {
+		struct known_emergency *known = &cw->known[i];
+		struct ring_record record;
+		struct policy_state state;
+
+		if (!known->end_owed || !record_has_room(cw))
+			continue;
+		state_now(cw, &state);
+		record_begin(cw, &record, RECORD_END, &state, known->id);
+		record.boot_ms = known->end_boot_ms;
+		record.wall_ms = known->end_wall_ms;
+		known->end_owed = !record_keep(cw, &record);
+	}
 }

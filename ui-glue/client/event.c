@@ -202,6 +202,13 @@ static int on_recorded(struct cw *cw, struct frame_span body, int fd) {
 	if (id_is_zero(id) || memcmp(id, cw->local.id, sizeof(id)) != 0 ||
 	    serial != cw->local.start.serial)
 		return 0;
+	/* Recorded, and not granted: it was read too late. Now it is said again. */
+	state_refresh(cw);
+	if (cw->local.open && cw->last.emergency == 0)
+		cw->offer_at_ms = 1;
+	if (cw->local.is_recorded)
+		return 0;
+	cw->local.is_recorded = true;
 	event = event_push(cw, CW_EVENT_EMERGENCY_RECORDED);
 	if (event)
 		memcpy(event->emergency, id, sizeof(id));

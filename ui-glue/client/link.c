@@ -308,6 +308,7 @@ int cw_dispatch(struct cw *cw) {
 		link_down(cw, now);
 	if (cw->link == LINK_DOWN)
 		embedded_reap(cw);
+	record_offer(cw, now);
 	record_resend(cw, now);
 	state_tick(cw, now);
 	return broker_is_alive(cw, now) ? 0 : -ENOTCONN;
@@ -327,6 +328,9 @@ int cw_timeout_ms(const struct cw *cw) {
 		next = cw->deadline_ms;
 	if (cw->link == LINK_UP && cw->resend_from != 0 && cw->resend_at_ms < next)
 		next = cw->resend_at_ms;
+	if (cw->offer_at_ms != 0 && cw->resend_from == 0 && cw->offer_at_ms < next &&
+	    broker_is_alive(cw, now))
+		next = cw->offer_at_ms;
 	if (next == UINT64_MAX)
 		return -1;
 	if (next <= now)

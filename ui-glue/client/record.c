@@ -55,6 +55,8 @@ bool record_keep(struct cw *cw, struct ring_record *record) {
 	bool kept = ring_write(cw->ring, record);
 	bool in_turn = cw->resend_from != 0 && record->kind == RECORD_USE;
 
+	if (cw->offer_at_ms == 0)
+		cw->offer_at_ms = record->boot_ms + CLIENT_OFFER_MS;
 	/* A use waits behind what is being sent again; a start and an end do not. */
 	if (!in_turn && record_send(cw, record))
 		return kept;
@@ -63,10 +65,22 @@ bool record_keep(struct cw *cw, struct ring_record *record) {
 	return kept;
 }
 
+/* What was ended before is said before: else the new one would be joined to it. */
+static void ends_send(struct cw *cw, uint64_t before) {
+	for (uint32_t i = 0; i < LIMIT_RING_RECORDS; ++i) {
+		const struct ring_slot *slot = &cw->ring->slots[i];
+
+		if (slot->state == RECORD_WRITTEN && slot->record.kind == RECORD_END &&
+		    slot->record.serial < before)
+			(void)record_send(cw, &slot->record);
+	}
+}
+
 void record_resend_all(struct cw *cw, uint64_t now) {
 	if (cw->local.open) {
 		struct ring_record again = cw->local.start;
 
+		ends_send(cw, again.serial);
 		again.deadline_ms = now + CLIENT_DEADLINE_MS;
 		again.crc =
 			policy_crc32((const uint8_t *)&again, offsetof(struct ring_record, crc), 0);
@@ -74,6 +88,7 @@ void record_resend_all(struct cw *cw, uint64_t now) {
 	}
 	cw->resend_from = 1;
 	cw->resend_at_ms = now;
+	cw->offer_at_ms = now + CLIENT_OFFER_MS;
 }
 
 /* The written record with the lowest serial from @serial on; NULL: there is none. */
@@ -112,6 +127,27 @@ void record_resend(struct cw *cw, uint64_t now) {
 		cw->resend_from = record->serial + 1;
 	}
 	cw->resend_at_ms = now + CLIENT_RESEND_MS;
+}
+
+bool record_has_room(const struct cw *cw) {
+	for (uint32_t i = 0; i < LIMIT_RING_RECORDS; ++i)
+		if (cw->ring->slots[i].state == RECORD_FREE)
+			return true;
+	return false;
+}
+
+void record_offer(struct cw *cw, uint64_t now) {
+	emergency_say_ends(cw);
+	if (cw->offer_at_ms == 0 || now < cw->offer_at_ms || cw->resend_from != 0)
+		return;
+	state_refresh(cw);
+	/* One that is stopped would only have it all twice. */
+	if (!broker_is_alive(cw, now))
+		return;
+	if (record_from(cw, 1) || (cw->local.open && cw->last.emergency == 0))
+		record_resend_all(cw, now);
+	else
+		cw->offer_at_ms = 0;
 }
 
 void record_released(struct cw *cw, const uint8_t emergency[16], uint64_t serial) {

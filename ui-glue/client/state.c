@@ -94,6 +94,7 @@ static enum cw_verdict compiled_decide(const struct cw *cw, uint8_t kind,
 enum cw_verdict action_decide(struct cw *cw, uint32_t action, const struct policy_state *state,
 			      uint64_t now, enum cw_reason *ret_reason) {
 	struct policy_state s = *state;
+	enum cw_verdict verdict;
 	uint32_t index;
 
 	if (action >= cw->n_actions) {
@@ -107,7 +108,14 @@ enum cw_verdict action_decide(struct cw *cw, uint32_t action, const struct polic
 		s.confirmed = 0;
 	index = (uint32_t)cw->table_index[action] - 1;
 	*ret_reason = policy_reason(cw->table, &s, index, now);
-	return policy_decide(cw->table, &s, index, now);
+	verdict = policy_decide(cw->table, &s, index, now);
+	/* Nobody can sign in or unlock while no broker answers: care has its other way in. */
+	if (verdict != CW_ALLOW && cw->actions[action].kind == CW_KIND_CARE &&
+	    now >= s.lease_until) {
+		*ret_reason = CW_REASON_DEGRADED;
+		verdict = CW_BREAK_GLASS;
+	}
+	return verdict;
 }
 
 enum cw_verdict cw_check(struct cw *cw, uint32_t action, enum cw_reason *ret_reason) {
