@@ -62,7 +62,7 @@ static const char *const texts[] = {
 	"therapy.start", "therapy.stop", "settings.limits", "settings.display", "data.export",
 	"careward.accounts", "careward.config", "careward.history", "patient-connected", "device",
 	"site", "place", "sign-in", "emergency-started", "justified", "role-gap", "routine",
-	"\xe2\x80\xae" "anna", "a\xcc\x81\xcc\x81\xcc\x81", "\xef\xac\x80\xef\xb7\xba", "..", "*",
+	"\xe2\x80\xae\x61nna", "a\xcc\x81\xcc\x81\xcc\x81", "\xef\xac\x80\xef\xb7\xba", "..", "*",
 	"therapy.*", "%n%s", "' OR 1=1 --", "\x01\x02", "place = {}; end = true;",
 	"device = { model = \"x\"; }; end = true;", "((((((((((((((((((((((((((", "@include \"x\"",
 	ADMIN_PASSWORD, STAFF_PASSWORD, "yes",
