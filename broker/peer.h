@@ -10,7 +10,7 @@
 
 #define PEER_QUEUE_MAX 64u      /* frames waiting for a client that does not read     */
 #define PEER_REQUESTS_PER_S 50u
-#define PEER_RECORDS_PER_S 32u
+#define PEER_RECORDS_PER_S 48u /* above what a client says again (30) with a start */
 #define SEAT_DRAINED_PER_MIN 512u /* records from rings whose clients have gone          */
 #define SEAT_NOISE_PER_S 16u    /* entries about rubbish and strangers               */
 #define PEER_FDS_MAX 4u
