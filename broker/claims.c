@@ -122,6 +122,7 @@ int claims_packet(struct peer *peer, const uint8_t *packet, size_t n) {
 	struct emergency_outcome outcome = { 0 };
 	struct ring_record record;
 	struct moment now = engine_now(peer->engine);
+	bool counted = false;
 	int r = 0;
 
 	if (peer->phase != PEER_OPEN || n != 1 + sizeof(record))
@@ -129,16 +130,16 @@ int claims_packet(struct peer *peer, const uint8_t *packet, size_t n) {
 	memcpy(&record, packet + 1, sizeof(record));
 	if (!ring_record_is_valid(&record))
 		return -EPROTO;
-	if (!is_precious(peer, &record, &now) &&
-	    !budget_take(&peer->records, now.boot_ms, PEER_RECORDS_PER_S)) {
+	counted = !is_precious(peer, &record, &now);
+	if (counted && !budget_take(&peer->records, now.boot_ms, PEER_RECORDS_PER_S)) {
 		join(peer, &record);
 		return 0;
 	}
 	r = take(peer->engine, peer->seat, &record, EMERGENCY_BY_SOCKET, peer->uid, &outcome);
 	if (r == -EBADMSG)
 		return -EPROTO;
-	/* What is said again is no claim more: it takes no room from the others. */
-	if (outcome.repeated && peer->records.used > 0)
+	/* What is said again is no claim more: it gives back the room that it took. */
+	if (counted && outcome.repeated && peer->records.used > 0)
 		--peer->records.used;
 	if (outcome.recorded)
 		tell_recorded(peer, record.emergency, record.serial);

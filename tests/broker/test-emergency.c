@@ -240,6 +240,29 @@ START_TEST(a_flood_of_claims_is_joined_and_its_end_is_not) {
 }
 END_TEST
 
+/* What is said again gives back the room that it took, and no more. */
+START_TEST(repeats_make_no_room_for_a_flood) {
+	begin();
+	record(&ui, RECORD_START, 1, 5000);
+	record(&ui, RECORD_END, 2, 0);
+	ck_assert(recorded(&ui, 2));
+	for (uint64_t i = 0; i < 150; ++i) {
+		record(&ui, RECORD_USE, 3 + i, 0);
+		ring_release(ui.ring, id, 3 + i);
+		record(&ui, RECORD_START, 1, 5000); /* of what has ended: known, in time */
+		ring_release(ui.ring, id, 1);
+		while (caller_next(&ui, 0) == 1)
+			;
+	}
+	ck_assert_uint_eq(caller_call(&ui, "status"), RESULT_OK);
+	caller_close(&ui); /* what is still counted is recorded at the latest now */
+	caller_open(&ui, &world, "main");
+	ck_assert_msg(history_count(&service, "claims-coalesced") >= 1,
+	              "150 uses between repeats were all taken one by one");
+	end();
+}
+END_TEST
+
 START_TEST(a_review_is_opened_and_closed_by_somebody_of_another_role) {
 	uint8_t buffer[512];
 	struct frame_writer w;
@@ -282,6 +305,7 @@ int main(void) {
 		what_was_pressed_while_the_engine_was_dead_comes_through_the_ring,
 		a_client_that_dies_leaves_its_ring_to_the_engine,
 		a_flood_of_claims_is_joined_and_its_end_is_not,
+		repeats_make_no_room_for_a_flood,
 		a_review_is_opened_and_closed_by_somebody_of_another_role,
 	};
 
