@@ -21,6 +21,7 @@
 	X(108, PASSWORD_CHANGED, "password-changed")                                               \
 	X(109, TRY_COUNTED, "try-counted")                                                         \
 	X(110, RECOVERY, "recovery-code-used")                                                     \
+	X(111, TOKEN_REMOVED, "token-removed")                                                     \
 	/* 2xx: using the device */                                                                \
 	X(201, USE, "use")                                                                         \
 	X(202, DENIED, "denied")                                                                   \
@@ -39,6 +40,9 @@
 	X(308, TOKEN_REVOKED, "token-revoked")                                                     \
 	X(309, VERIFIER_REHASHED, "verifier-rehashed")                                             \
 	X(310, ACCOUNT_DAMAGED, "account-damaged")                                                 \
+	X(311, TOKEN_RENAMED, "token-renamed")                                                     \
+	X(312, TOKEN_COUNTER, "token-counter")                                                     \
+	X(313, CODE_CHANGED, "code-changed")                                                       \
 	/* 4xx: break-glass */                                                                     \
 	X(401, EMERGENCY_STARTED, "emergency-started")                                             \
 	X(402, EMERGENCY_USE, "emergency-use")                                                     \

@@ -42,6 +42,17 @@ struct session {
 	enum cw_assurance reauth_assurance;
 	uint64_t void_ms; /* receipts of this boot time or before are void    */
 	enum seat_lock lock;
+	uint64_t token;          /* row of the token that opened it; 0: none           */
+	char reader[LIMIT_NAME]; /* where it lies: its removal locks, by the context   */
+};
+
+/* A care action that a second person has checked. Zeroed: none. */
+struct witness {
+	uint32_t action;    /* index + 1                                              */
+	uint32_t account;   /* of the second person                                   */
+	uint64_t until_ms;  /* boot time                                              */
+	uint64_t session;   /* for which it was given                                 */
+	char object[LIMIT_OBJECT];
 };
 
 struct seat_signal {
@@ -76,6 +87,7 @@ struct seat {
 	struct seat_signal signals[POLICY_SIGNALS_MAX];
 	struct emergency emergency;
 	struct seat_ended ended;
+	struct witness witness;
 	uint8_t flags; /* STATE_* to publish                                     */
 };
 

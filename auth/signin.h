@@ -23,6 +23,8 @@
 #include "auth/password.h"
 #include "auth/seat.h"
 #include "policy/config.h"
+#include "tokens/token.h"
+#include "tokens/verify.h"
 
 struct attempt;
 
@@ -31,12 +33,15 @@ enum attempt_want {
 	ATTEMPT_OVER = 0, /* finished: attempt_result()                            */
 	ATTEMPT_ANSWER,   /* a person's answer to attempt_prompt()                 */
 	ATTEMPT_HASH,     /* attempt_job() to be run by the worker                 */
+	ATTEMPT_TOKEN,    /* attempt_token() to be run by a helper                 */
 };
 
 /* What it is for. Approvals bring what is to be confirmed. */
 struct attempt_request {
 	enum cw_purpose purpose; /* 0 with `approval`                               */
 	const char *name;        /* claimed, or NULL                                */
+	enum cw_factor factor;   /* chosen; 0: what is presented, or a password     */
+	const struct token_sight *presented; /* NULL, or what lies at the seat's reader */
 	const struct approval_request *approval; /* NULL, or auth/approval.h         */
 	struct actor actor; /* seat and peer of whoever asks                   */
 };
@@ -46,6 +51,22 @@ struct attempt_prompt {
 	bool is_secret;
 	const char *message; /* message id                                     */
 	char text[LIMIT_WORDS];
+	uint32_t tries_left; /* PIN; TRIES_UNKNOWN                                */
+};
+
+/* A helper's next step. LOOK begins a job, SIGN and MAKE go on with it. */
+enum attempt_step {
+	ATTEMPT_STEP_NONE = 0,
+	ATTEMPT_STEP_LOOK,
+	ATTEMPT_STEP_SIGN,
+	ATTEMPT_STEP_MAKE,
+};
+
+struct attempt_token {
+	enum attempt_step step;
+	struct token_look look;
+	struct token_sign sign;
+	struct token_make make;
 };
 
 /* How it ended. Zeroed: without a session. */
@@ -63,6 +84,8 @@ struct attempt_result {
 	bool was_reset;           /* tell: your password was reset by somebody      */
 	const char *message;      /* message id                                     */
 	uint64_t wait_ms;         /* locked out for so long; 0: not                 */
+	uint64_t token;           /* row of the token that proved it; 0: none       */
+	char reader[LIMIT_NAME];  /* where it lies: taking it away locks            */
 	uint8_t receipt[1024];    /* approvals                                      */
 	size_t n_receipt;
 };
@@ -75,6 +98,7 @@ struct auth {
 	int (*random)(void *p, size_t n);
 	bool not_isolated;
 	const char *recovery_verifier_name; /* meta row of the recovery code's verifier */
+	const struct trust *trust; /* authorities of the site; NULL: none             */
 };
 
 /*
@@ -122,6 +146,37 @@ int attempt_hashed(struct attempt *attempt, const struct moment *now);
 
 /* The worker's queue was full: the try is uncounted, the attempt over with "busy". */
 int attempt_busy(struct attempt *attempt, const struct moment *now);
+
+/*
+ * The helper's step to be run; the attempt keeps it and its PIN is wiped by who
+ * sends it. NULL: none is wanted.
+ */
+struct attempt_token *attempt_token(struct attempt *attempt);
+
+/*
+ * What became of it. attempt_answered() verifies: nothing else proves a token.
+ * After each, look at attempt_want() again; when it is neither ATTEMPT_TOKEN nor a
+ * prompt about this token, the helper's job is no longer needed.
+ *
+ * Return: as attempt_answer().
+ */
+int attempt_found(struct attempt *attempt, const struct token_found *found,
+		  const struct moment *now);
+int attempt_touch(struct attempt *attempt, const struct moment *now); /* prompt: CW_FIELD_TOUCH */
+int attempt_answered(struct attempt *attempt, const struct token_answer *answer,
+		     const struct moment *now);
+int attempt_token_failed(struct attempt *attempt, enum token_error error, uint32_t tries_left,
+			 const struct moment *now);
+
+/*
+ * attempt_presented() - something came to the seat's reader while it runs
+ *
+ * Taken when the attempt waits for a name or for a token to be presented.
+ *
+ * Return: 1 (taken); 0 (not for this attempt); as attempt_answer().
+ */
+int attempt_presented(struct attempt *attempt, const struct token_sight *sight,
+		      const struct moment *now);
 
 /* Nobody answered, or the person gave up. Nothing is counted. */
 void attempt_cancel(struct attempt *attempt, const struct moment *now, bool timed_out);

@@ -236,6 +236,7 @@ static void slot_drive(struct attempt_slot *slot, const struct moment *now) {
 		}
 		(void)attempt_busy(slot->attempt, now);
 		break;
+	case ATTEMPT_TOKEN: /* no helper can be had: nothing wants one yet */
 	case ATTEMPT_OVER:
 		break;
 	}

@@ -14,6 +14,7 @@
 
 #include "common/limits.h"
 #include "policy/table.h"
+#include "policy/token-rules.h"
 
 struct password_rules {
 	uint32_t min_length;            /* characters; 12, floor 8                        */
@@ -81,6 +82,7 @@ struct policy_settings {
 	struct lockout_rules lockout;
 	struct break_glass_rules break_glass;
 	struct journal_rules journal;
+	struct token_rules tokens;
 	char inventory[LIMIT_NAME]; /* place.cfg                                      */
 	char ward[LIMIT_NAME];
 	char room[LIMIT_NAME];

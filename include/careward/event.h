@@ -30,6 +30,10 @@ enum cw_event_kind {
 	CW_EVENT_REASON_WANTED, /* at a quiet moment: ask for the reason                 */
 	CW_EVENT_ALARM,        /* an alarm of Careward's own: message                    */
 	CW_EVENT_ERROR,        /* a request was refused: serial, message                 */
+	CW_EVENT_TOKEN,        /* message: "card-inserted", "card-removed",              */
+	                       /* "badge-tapped", "key-inserted", "key-removed",         */
+	                       /* "reader-unavailable", "reader-back"; text: the reader.  */
+	                       /* Show the sign-in screen and call cw_sign_in()           */
 };
 
 struct cw_event {

@@ -64,6 +64,59 @@ CW_PUBLIC CW_CHECKED int cw_sign_in(struct cw *cw, enum cw_purpose purpose, cons
                                     uint64_t *ret_attempt);
 
 /*
+ * cw_sign_in_with() - the same, by a factor that the person has chosen
+ * @factor:  CW_FACTOR_NONE: whatever lies at the reader, or else name and password;
+ *           CW_FACTOR_PASSWORD, _BADGE, _SMARTCARD, _FIDO2
+ *
+ * With a card or badge no name is needed; a security key asks for one.
+ *
+ * Return: as cw_sign_in().
+ */
+CW_PUBLIC CW_CHECKED int cw_sign_in_with(struct cw *cw, enum cw_purpose purpose,
+                                         enum cw_factor factor, const char *name,
+                                         uint64_t *ret_attempt);
+
+/*
+ * cw_badge() - a badge was read by something that types into this application
+ * @line:  what the reader typed, without the end of line; at most 127 bytes
+ *
+ * Only where device.cfg gives this seat a reader of kind "wedge" without a path.
+ * Answered like a tap at a reader of the device, by CW_EVENT_TOKEN.
+ *
+ * Return: 0; -EINVAL (empty, too long); -EAGAIN; -ENOTCONN.
+ */
+CW_PUBLIC CW_CHECKED int cw_badge(struct cw *cw, const char *line);
+
+/*
+ * cw_enrol() - begin to enrol a token for somebody
+ * @name:    the account
+ * @factor:  CW_FACTOR_SMARTCARD, _FIDO2, _BADGE or _CODE
+ * @label:   what people call it, at most 63 bytes; NULL: none
+ *
+ * Needs careward.enrol in the open session. The conversation asks for the token,
+ * its PIN, a touch; for a code, twice for the digits. Ends in
+ * CW_EVENT_ATTEMPT_OVER with the message "enrolled", or why not.
+ *
+ * Return: 0; -EINVAL; -EAGAIN; -ENOTCONN.
+ */
+CW_PUBLIC CW_CHECKED int cw_enrol(struct cw *cw, const char *name, enum cw_factor factor,
+                                  const char *label, uint64_t *ret_attempt);
+
+/*
+ * cw_witness() - a second person checks a care action
+ * @action:  handle of a care action that asks for a witness
+ * @object:  what is checked (drug, dose), for the record; at most 127 bytes
+ *
+ * By tap, code, card or password of somebody who could do it, too. Then cw_check()
+ * and cw_use() allow this action once, within 120 s, until the seat locks or
+ * changes hands. In an emergency, and where one works alone, no witness is asked.
+ *
+ * Return: 0; -EINVAL; -EAGAIN; -ENOTCONN.
+ */
+CW_PUBLIC CW_CHECKED int cw_witness(struct cw *cw, uint32_t action, const char *object,
+                                    uint64_t *ret_attempt);
+
+/*
  * cw_prompt() - what an attempt asks for now
  *
  * Return: 0; -ENOENT (nothing is asked).
