@@ -104,7 +104,7 @@ void card_key_done(struct card_key *key) {
 }
 
 size_t card_key_input(const struct card_key *key, const uint8_t digest[static 32],
-                      uint8_t ret_input[static PKCS11_INPUT_MAX]) {
+		      uint8_t ret_input[static PKCS11_INPUT_MAX]) {
 	size_t n = 0;
 
 	if (key->mechanism == CKM_RSA_PKCS) {
@@ -117,7 +117,7 @@ size_t card_key_input(const struct card_key *key, const uint8_t digest[static 32
 
 /* r and s side by side -> ECDSA-Sig-Value. Return: its length; 0: OpenSSL failed. */
 static size_t ecdsa_to_der(const uint8_t *raw, size_t n_raw,
-                           uint8_t ret_der[static TOKEN_SIGNATURE_MAX]) {
+			   uint8_t ret_der[static TOKEN_SIGNATURE_MAX]) {
 	cleanup_(ECDSA_SIG_freep) ECDSA_SIG *sig = ECDSA_SIG_new();
 	BIGNUM *r = BN_bin2bn(raw, (int)(n_raw / 2), NULL);
 	BIGNUM *s = BN_bin2bn(raw + n_raw / 2, (int)(n_raw / 2), NULL);
@@ -135,7 +135,7 @@ static size_t ecdsa_to_der(const uint8_t *raw, size_t n_raw,
 }
 
 static int verify(const struct card_key *key, const uint8_t digest[static 32],
-                  const uint8_t *signature, size_t n) {
+		  const uint8_t *signature, size_t n) {
 	cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key->key, NULL);
 	bool is_rsa = key->mechanism == CKM_RSA_PKCS;
 	int good = 0;
@@ -149,8 +149,8 @@ static int verify(const struct card_key *key, const uint8_t digest[static 32],
 }
 
 int card_key_signature(const struct card_key *key, const uint8_t digest[static 32],
-                       const uint8_t *raw, size_t n_raw,
-                       uint8_t ret_signature[static TOKEN_SIGNATURE_MAX], size_t *ret_n) {
+		       const uint8_t *raw, size_t n_raw,
+		       uint8_t ret_signature[static TOKEN_SIGNATURE_MAX], size_t *ret_n) {
 	uint8_t signature[TOKEN_SIGNATURE_MAX];
 	size_t n = n_raw;
 

@@ -19,11 +19,11 @@
 #define PKCS11_INPUT_MAX 51u
 
 struct card_key {
-	EVP_PKEY *key;          /* public, of the certificate                        */
-	bool authority;         /* the certificate says that it is a CA              */
+	EVP_PKEY *key;  /* public, of the certificate                        */
+	bool authority; /* the certificate says that it is a CA              */
 	CK_KEY_TYPE type;
 	CK_MECHANISM_TYPE mechanism;
-	size_t n_raw;           /* bytes of a signature as the card gives it         */
+	size_t n_raw; /* bytes of a signature as the card gives it         */
 };
 
 /*

@@ -151,8 +151,7 @@ CK_RV pkcs11_session_open(struct pkcs11_module *m, CK_SLOT_ID slot,
 	rv = m->call->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &handle);
 	if (rv != CKR_OK)
 		return rv;
-	*ret_session =
-		(struct pkcs11_session){ .call = m->call, .slot = slot, .handle = handle };
+	*ret_session = (struct pkcs11_session){ .call = m->call, .slot = slot, .handle = handle };
 	return CKR_OK;
 }
 

@@ -20,15 +20,15 @@
 
 #include "tokens/token.h"
 
-#define PKCS11_SLOTS_MAX 64u
+#define PKCS11_SLOTS_MAX   64u
 #define PKCS11_OBJECTS_MAX 64u /* of one search                                     */
-#define PKCS11_ID_MAX 64u      /* bytes of CKA_ID                                   */
+#define PKCS11_ID_MAX      64u /* bytes of CKA_ID                                   */
 
 struct pkcs11_module {
-	void *library;         /* of dlopen(); NULL: none                           */
+	void *library; /* of dlopen(); NULL: none                           */
 	CK_FUNCTION_LIST *call;
 	bool initialised;
-	pid_t pid;             /* whose this is: a fork's child may not use it      */
+	pid_t pid; /* whose this is: a fork's child may not use it      */
 };
 
 /*

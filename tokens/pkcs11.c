@@ -213,7 +213,7 @@ static void keep(struct cards *c, struct held *h, const struct token_candidate *
 		card_key_done(&c->held[--c->found.n].key);
 	memmove(&c->held[at + 1], &c->held[at], (c->found.n - at) * sizeof(c->held[0]));
 	memmove(&c->found.candidates[at + 1], &c->found.candidates[at],
-	        (c->found.n - at) * sizeof(c->found.candidates[0]));
+		(c->found.n - at) * sizeof(c->found.candidates[0]));
 	c->held[at] = *h;
 	c->found.candidates[at] = *candidate;
 	++c->found.n;
@@ -221,8 +221,8 @@ static void keep(struct cards *c, struct held *h, const struct token_candidate *
 }
 
 /* One certificate object. Only what stops the whole card is an error. */
-static CK_RV look_at_certificate(struct cards *c, struct pkcs11_session *s,
-                                 const struct card *card, CK_OBJECT_HANDLE object) {
+static CK_RV look_at_certificate(struct cards *c, struct pkcs11_session *s, const struct card *card,
+				 CK_OBJECT_HANDLE object) {
 	struct token_candidate candidate = { 0 };
 	struct held h = { .card = *card };
 	bool usable = false;
@@ -231,7 +231,7 @@ static CK_RV look_at_certificate(struct cards *c, struct pkcs11_session *s,
 	rv = pkcs11_read(s, object, CKA_ID, sizeof(h.id), h.id, &h.n_id);
 	if (rv == CKR_OK)
 		rv = pkcs11_read(s, object, CKA_VALUE, sizeof(candidate.certificate),
-		                 candidate.certificate, &candidate.n_certificate);
+				 candidate.certificate, &candidate.n_certificate);
 	/* Without an id or too long: not one for us, but the next one may be. */
 	if (rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_BUFFER_TOO_SMALL)
 		return CKR_OK;
@@ -272,7 +272,7 @@ static CK_RV look_at_slot(struct cards *c, CK_SLOT_ID slot) {
 }
 
 static enum token_error cards_look(void *kind, const struct token_look *look,
-                                   struct token_found *ret_found) {
+				   struct token_found *ret_found) {
 	struct cards *c = kind;
 	CK_SLOT_ID slots[PKCS11_SLOTS_MAX];
 	size_t n = 0;
@@ -335,7 +335,7 @@ static enum token_error find_card(struct cards *c, const struct held *h, struct 
  * costs no try. @told: the person was warned that it is the last one.
  */
 static enum token_error check_pin(const struct card *card, const struct secret *pin, bool told,
-                                  uint32_t *ret_tries) {
+				  uint32_t *ret_tries) {
 	*ret_tries = card_tries(card);
 	if (card->flags & CKF_USER_PIN_LOCKED)
 		return TOKEN_PIN_LOCKED;
@@ -354,7 +354,7 @@ static enum token_error check_pin(const struct card *card, const struct secret *
 
 /* The login failed: what is left now? */
 static enum token_error refused(struct cards *c, const struct held *h, CK_RV rv,
-                                uint32_t *ret_tries) {
+				uint32_t *ret_tries) {
 	enum token_error error = pkcs11_error(rv);
 	struct card card;
 
@@ -367,8 +367,8 @@ static enum token_error refused(struct cards *c, const struct held *h, CK_RV rv,
 
 /* Signs, in a session that is logged in. */
 static CK_RV sign_in_session(struct pkcs11_session *s, struct held *h, const uint8_t digest[32],
-                             struct secret *pin, bool *ret_by_login,
-                             uint8_t raw[static TOKEN_SIGNATURE_MAX], CK_ULONG *ret_n) {
+			     struct secret *pin, bool *ret_by_login,
+			     uint8_t raw[static TOKEN_SIGNATURE_MAX], CK_ULONG *ret_n) {
 	uint8_t input[PKCS11_INPUT_MAX];
 	CK_ULONG n_input = card_key_input(&h->key, digest, input);
 	CK_MECHANISM mechanism = { h->key.mechanism, NULL, 0 };
@@ -389,7 +389,7 @@ static CK_RV sign_in_session(struct pkcs11_session *s, struct held *h, const uin
 		rv = CKR_USER_NOT_LOGGED_IN;
 	if (rv == CKR_OK && always) {
 		rv = s->call->C_Login(s->handle, CKU_CONTEXT_SPECIFIC, pin ? pin->bytes : NULL,
-		                      pin ? pin->n : 0);
+				      pin ? pin->n : 0);
 		*ret_by_login = rv != CKR_OK;
 	}
 	if (rv == CKR_OK)
@@ -402,9 +402,9 @@ static CK_RV sign_in_session(struct pkcs11_session *s, struct held *h, const uin
 }
 
 static enum token_error sign_raw(struct cards *c, struct held *h, const uint8_t digest[32],
-                                 struct secret *pin, const struct card *card,
-                                 uint8_t raw[static TOKEN_SIGNATURE_MAX], CK_ULONG *ret_n,
-                                 uint32_t *ret_tries) {
+				 struct secret *pin, const struct card *card,
+				 uint8_t raw[static TOKEN_SIGNATURE_MAX], CK_ULONG *ret_n,
+				 uint32_t *ret_tries) {
 	cleanup_(pkcs11_session_done) struct pkcs11_session s = { 0 };
 	struct secret *given = card_has_pad(card) ? NULL : pin;
 	bool by_login = false;
@@ -428,9 +428,9 @@ static enum token_error sign_raw(struct cards *c, struct held *h, const uint8_t 
 
 /* All of sign(), with a PIN that is wiped by whoever called. */
 static enum token_error sign_with(struct cards *c, uint32_t index, const uint8_t digest[32],
-                                  struct secret *pin,
-                                  uint8_t ret_signature[static TOKEN_SIGNATURE_MAX],
-                                  size_t *ret_n, uint32_t *ret_tries) {
+				  struct secret *pin,
+				  uint8_t ret_signature[static TOKEN_SIGNATURE_MAX], size_t *ret_n,
+				  uint32_t *ret_tries) {
 	uint8_t raw[TOKEN_SIGNATURE_MAX] = { 0 };
 	struct held *h = &c->held[index];
 	enum token_error error;
@@ -456,8 +456,8 @@ static enum token_error sign_with(struct cards *c, uint32_t index, const uint8_t
 }
 
 static enum token_error cards_sign(void *kind, struct token_sign *sign,
-                                   const struct token_talk *talk,
-                                   struct token_answer *ret_answer, uint32_t *ret_tries) {
+				   const struct token_talk *talk, struct token_answer *ret_answer,
+				   uint32_t *ret_tries) {
 	cleanup_(secret_wipe) struct secret pin = sign->pin;
 	struct cards *c = kind;
 	const struct token_candidate *candidate;
@@ -474,7 +474,7 @@ static enum token_error cards_sign(void *kind, struct token_sign *sign,
 		return TOKEN_NO_CREDENTIAL;
 	candidate = &c->found.candidates[sign->candidate];
 	error = sign_with(c, sign->candidate, sign->digest, &pin, signature, &n_signature,
-	                  ret_tries);
+			  ret_tries);
 	if (error != TOKEN_OK)
 		return error;
 	memset(ret_answer, 0, sizeof(*ret_answer));
