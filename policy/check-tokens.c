@@ -107,7 +107,8 @@ static void warn_lenient(const struct compile *c) {
 		{ card->on && card->stale == REVOCATION_RECORD, p->smartcard.item.line,
 		  "revocation.stale is \"record\": a card that was revoked after the last list signs "
 		  "in" },
-		{ card->on && card->service && !t->service_authority.file[0], p->smartcard.item.line,
+		{ card->on && card->service && !t->service_authority.file[0],
+		  p->smartcard.item.line,
 		  "tokens.smartcard.service is true, but device.cfg names no service_authority; no "
 		  "card of the maker's people counts" },
 		{ card->on && card->service && policy_role_index(&c->p->table, "service") < 0,

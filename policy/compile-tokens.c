@@ -192,7 +192,8 @@ static bool same_name(const char *a, const char *b) {
 
 /* An array of texts: each has to pass @remedy and to differ from those before. */
 static void check_texts(const struct compile *c, const config_setting_t *array, const char *key,
-                        const char *(*remedy)(const char *), bool (*same)(const char *, const char *)) {
+                        const char *(*remedy)(const char *),
+                        bool (*same)(const char *, const char *)) {
 	const struct compile_file *f = &c->site_file;
 	int n = array ? config_setting_length(array) : 0;
 

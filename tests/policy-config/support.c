@@ -171,7 +171,8 @@ static bool has_inside(const struct render *r, const char *section) {
 			return true;
 	for (size_t i = 0; i < r->n; ++i)
 		if (r->changes[i].file == r->file &&
-		    strncmp(r->changes[i].section, section, n) == 0 && r->changes[i].section[n] == '.')
+		    strncmp(r->changes[i].section, section, n) == 0 &&
+		    r->changes[i].section[n] == '.')
 			return true;
 	return false;
 }

@@ -284,12 +284,11 @@ START_TEST(every_key_has_a_row_above) {
 		for (uint32_t i = 0; i < all.n; ++i)
 			for (uint32_t k = 0; k < all.list[i]->n_keys; ++k) {
 				const struct key *key = &all.list[i]->keys[k];
+				const char *path = section_path((enum file)file, all.list[i]);
 
 				if (!key->section && strcmp(key->name, "end") != 0)
-					ck_assert_msg(has_meaning((enum file)file,
-					                          section_path((enum file)file, all.list[i]),
-					                          key->name), "%s.%s", all.list[i]->name,
-					              key->name);
+					ck_assert_msg(has_meaning((enum file)file, path, key->name),
+					              "%s.%s", path, key->name);
 			}
 	}
 }
