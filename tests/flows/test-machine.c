@@ -277,7 +277,7 @@ START_TEST(only_what_says_so_opens_a_session) {
 END_TEST
 
 START_TEST(a_purpose_that_there_is_not_begins_nothing) {
-	static const int purposes[] = { -1, 6, 255, 0 };
+	static const int purposes[] = { -1, 8, 255, 0 };
 	struct attempt *a = NULL;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(purposes); ++i) {
