@@ -170,8 +170,10 @@ START_TEST(every_way_of_writing_gives_the_same_id) {
 		(void)snprintf(text[2], 32, "%llu", (unsigned long long)there);
 		(void)snprintf(text[3], 32, "%020llu", (unsigned long long)back);
 		for (unsigned f = 0; f < 4; ++f)
-			ck_assert_int_eq(badge_normalise((enum badge_form)f, (const uint8_t *)text[f],
-			                                 strlen(text[f]), id[f], &n[f]), 0);
+			ck_assert_int_eq(badge_normalise((enum badge_form)f,
+			                                 (const uint8_t *)text[f],
+			                                 strlen(text[f]), id[f], &n[f]),
+			                 0);
 		for (unsigned f = 0; f < 4; ++f)
 			ck_assert_msg(n[f] == length && memcmp(id[f], id[0], length) == 0,
 			              "%s and %s", text[0], text[f]);
@@ -212,7 +214,8 @@ int main(void) {
 	SRunner *sr;
 	int failed;
 
-	tcase_add_loop_test(tc, a_line_is_one_id_or_none, 0, (int)(sizeof(lines) / sizeof(lines[0])));
+	tcase_add_loop_test(tc, a_line_is_one_id_or_none, 0,
+	                    (int)(sizeof(lines) / sizeof(lines[0])));
 	tcase_add_test(tc, every_way_of_writing_gives_the_same_id);
 	tcase_add_test(tc, the_corpus_holds);
 	tcase_set_timeout(tc, 0);
