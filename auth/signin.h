@@ -99,6 +99,8 @@ struct auth {
 	bool not_isolated;
 	const char *recovery_verifier_name; /* meta row of the recovery code's verifier */
 	const struct trust *trust; /* authorities of the site; NULL: none             */
+	const int64_t *not_before_ms; /* wall time that it is at least, for certificates at an
+				       * untrusted clock; NULL: not known               */
 };
 
 /*

@@ -165,6 +165,8 @@ static void finish_success(struct attempt_slot *slot, const struct attempt_resul
 		send_over(slot, result);
 		return;
 	case CW_PURPOSE_CHANGE:
+	case CW_PURPOSE_ENROL:
+	case CW_PURPOSE_WITNESS:
 		send_over(slot, result);
 		return;
 	}

@@ -46,6 +46,7 @@ enum engine_alarm {
 	ALARM_ENGINE_DIED,    /* the engine had to be restarted                       */
 	ALARM_RECORDS_LOST,   /* records found no room                                */
 	ALARM_RECOVERED,      /* the recovery code was used                           */
+	ALARM_TOKENS,         /* cards, keys and readers are configured and do not work */
 	ALARM_N,
 };
 
@@ -53,6 +54,8 @@ const char *engine_alarm_name(enum engine_alarm alarm);
 
 struct peer;
 struct engine;
+struct tokens;
+struct token_sight;
 struct ring;
 
 /* So many in a second; what is over is counted. */
@@ -124,6 +127,7 @@ struct engine {
 	uint32_t arena_kib;      /* of the hashing worker's arena                        */
 	struct worker *hasher;
 	struct worker *reader;
+	struct tokens *tokens;
 	uint32_t n_seats;
 	struct seat_runtime seats[LIMIT_SEATS];
 	struct peer *peers;      /* list                                                */
@@ -188,6 +192,9 @@ void engine_stop(struct engine *engine);
 /* Tells the supervisor of a ring that came, or of one whose records are all durable. */
 void engine_ring_came(struct engine *engine, const struct peer *peer, int fd);
 void engine_ring_gone(struct engine *engine, uint64_t number);
+
+/* Something came to a reader, or went: tells the reader's seat. */
+void seats_see(struct engine *engine, const struct token_sight *sight);
 
 /* After an emergency began, ended or was asked about: publishes and tells. */
 void engine_tell_emergency(struct engine *engine, struct seat_runtime *seat, const uint8_t id[16],
