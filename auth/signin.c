@@ -224,7 +224,11 @@ static int begin(struct attempt *a, const struct attempt_request *request,
 	a->state = ATTEMPT_ST_BEGIN;
 	a->who = &a->first;
 	a->session = a->seat->session.number;
-	if (a->route->needs_session) {
+	if (request->purpose == CW_PURPOSE_WITNESS) {
+		r = witness_take(a, request->witness);
+		if (r < 0)
+			return r;
+	} else if (a->route->needs_session) {
 		a->first.by_number = a->first.is_named = true;
 		a->first.number = a->seat->session.account;
 	}
