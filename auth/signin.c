@@ -342,6 +342,12 @@ struct attempt_token *attempt_token(struct attempt *attempt) {
 		       : NULL;
 }
 
+bool attempt_needs_helper(const struct attempt *attempt) {
+	return attempt->state == ATTEMPT_ST_LOOKING || attempt->state == ATTEMPT_ST_LOOKED ||
+	       attempt->state == ATTEMPT_ST_WARNED || attempt->state == ATTEMPT_ST_PIN ||
+	       attempt->state == ATTEMPT_ST_SIGNING;
+}
+
 /* Something came of a helper, or of a reader. Late, or for nobody: nothing comes of it. */
 static int token_event(struct attempt *a, enum attempt_event event, const struct moment *now) {
 	int r = 0;

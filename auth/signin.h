@@ -163,10 +163,13 @@ int attempt_busy(struct attempt *attempt, const struct moment *now);
  */
 struct attempt_token *attempt_token(struct attempt *attempt);
 
+/* Is the helper's job still needed: at work, or kept while somebody types the PIN? */
+bool attempt_needs_helper(const struct attempt *attempt);
+
 /*
  * What became of it. attempt_answered() verifies: nothing else proves a token.
- * After each, look at attempt_want() again; when it is neither ATTEMPT_TOKEN nor a
- * prompt about this token, the helper's job is no longer needed.
+ * After each, look at attempt_want() again, and give the job up that
+ * attempt_needs_helper() says is no longer needed.
  *
  * Return: as attempt_answer().
  */
