@@ -21,6 +21,7 @@
 #include "auth/account.h"
 #include "auth/lockout.h"
 #include "auth/password.h"
+#include "auth/receipt.h"
 #include "auth/seat.h"
 #include "policy/config.h"
 #include "tokens/token.h"
@@ -86,7 +87,7 @@ struct attempt_result {
 	uint64_t wait_ms;         /* locked out for so long; 0: not                 */
 	uint64_t token;           /* row of the token that proved it; 0: none       */
 	char reader[LIMIT_NAME];  /* where it lies: taking it away locks            */
-	uint8_t receipt[1024];    /* approvals                                      */
+	uint8_t receipt[APPROVAL_RECEIPT_MAX]; /* approvals                         */
 	size_t n_receipt;
 };
 
