@@ -158,7 +158,9 @@ enum token_fault key_verify(const struct security_key_rules *rules,
 /*
  * key_enrol() - check a new credential and take it apart
  *
- * Attestation "none", self attestation, or certificate, by the site's rule.
+ * Attestation "none", self attestation, or certificate, by the site's rule. With
+ * "none" nothing is signed: TOKEN_FAULT_NONE, the credential is filled, and
+ * proved stays 0 until the new key has signed an assertion (key_verify).
  */
 enum token_fault key_enrol(const struct security_key_rules *rules,
 			   const struct token_answer *answer, const uint8_t digest[32],
@@ -173,5 +175,13 @@ enum token_fault key_enrol(const struct security_key_rules *rules,
 enum token_fault signature_verify(int32_t algorithm, const uint8_t *public_key, size_t n_public_key,
 				  const uint8_t *message, size_t n_message,
 				  const uint8_t *signature, size_t n_signature);
+
+/*
+ * signature_verify_digest() - the same for what a card signed: the digest itself
+ * @algorithm: COSE; -7, -257; -8 signs no digests and is TOKEN_FAULT_WEAK
+ */
+enum token_fault signature_verify_digest(int32_t algorithm, const uint8_t *public_key,
+					 size_t n_public_key, const uint8_t digest[32],
+					 const uint8_t *signature, size_t n_signature);
 
 #endif
