@@ -103,10 +103,10 @@ int receipt_signature_check(const struct receipt *receipt,
 /*
  * receipt_make() - encode and sign
  * @seed:     Ed25519 seed of the device's approval key
- * @receipt:  by, second_by and device_key are not looked at: they follow from the rest
+ * @receipt:  by and second_by are not looked at: they follow from the rest
  *
- * Return: 0; -EINVAL (a text that does not end, a negative time that has no
- * encoding, a signature whose sizes are wrong, more than APPROVAL_RECEIPT_MAX in
+ * Return: 0; -EINVAL (a text that does not end, a signature whose sizes are wrong,
+ * device_key is not the public half of @seed, more than APPROVAL_RECEIPT_MAX in
  * all); -EIO (crypto).
  */
 int receipt_make(const uint8_t seed[32], const struct receipt *receipt,
