@@ -46,4 +46,9 @@ void try_entry(const struct attempt *a, const struct moment *now, enum audit_out
 /* signin-approve.c: what holds of the second person, who is proved. */
 enum attempt_event second_proved(struct attempt *a, const struct moment *now);
 
+/* signin-prove.c: the challenge is used up; was it fresh? */
+bool challenge_holds(struct held *held, const struct moment *now);
+/* The time by which certificates are judged. */
+struct moment certificate_time(const struct attempt *a, const struct moment *now);
+
 #endif

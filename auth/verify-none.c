@@ -58,3 +58,14 @@ weak_ enum token_fault key_verify(const struct security_key_rules *rules,
 	*ret_proof = (struct key_proof){ .fault = TOKEN_FAULT_DEVICE };
 	return TOKEN_FAULT_DEVICE;
 }
+
+weak_ enum token_fault key_enrol(const struct security_key_rules *rules,
+				 const struct token_answer *answer, const uint8_t digest[32],
+				 struct key_credential *ret_credential, struct key_proof *ret_proof) {
+	(void)rules;
+	(void)answer;
+	(void)digest;
+	*ret_credential = (struct key_credential){ 0 };
+	*ret_proof = (struct key_proof){ .fault = TOKEN_FAULT_DEVICE };
+	return TOKEN_FAULT_DEVICE;
+}

@@ -245,7 +245,7 @@ static void slot_drive(struct attempt_slot *slot, const struct moment *now) {
 	slot_finish(slot, now);
 }
 
-static int begin(struct request *r, const struct attempt_request *request) {
+int attempts_begin(struct request *r, const struct attempt_request *request) {
 	struct attempt_slot *slot = slot_new(r->engine, r->seat);
 	struct frame_writer w;
 	int e = 0;
@@ -284,7 +284,7 @@ int handle_attempt_begin(struct request *r) {
 	request.name = e == 0 ? name : NULL;
 	if (!r->engine->initialised && request.purpose != CW_PURPOSE_RECOVER)
 		return reply_message(r, RESULT_NOT_READY, "not-initialised");
-	return begin(r, &request);
+	return attempts_begin(r, &request);
 }
 
 int handle_authorize(struct request *r) {
@@ -308,7 +308,7 @@ int handle_authorize(struct request *r) {
 		record_denied(r, name, CW_REASON_NO_SESSION);
 		return reply_denied(r, CW_SIGN_IN, CW_REASON_NO_SESSION);
 	}
-	return begin(r, &request);
+	return attempts_begin(r, &request);
 }
 
 int handle_attempt_answer(struct request *r) {
