@@ -225,7 +225,11 @@ static int begin(struct attempt *a, const struct attempt_request *request,
 	a->state = ATTEMPT_ST_BEGIN;
 	a->who = &a->first;
 	a->session = a->seat->session.number;
-	if (a->route->needs_session) {
+	if (request->purpose == CW_PURPOSE_WITNESS) {
+		r = witness_take(a, request->witness);
+		if (r < 0)
+			return r;
+	} else if (a->route->needs_session) {
 		a->first.by_number = a->first.is_named = true;
 		a->first.number = a->seat->session.account;
 	}
@@ -344,6 +348,18 @@ struct attempt_token *attempt_token(struct attempt *attempt) {
 	return attempt_want(attempt) == ATTEMPT_TOKEN && attempt->token.step != ATTEMPT_STEP_NONE
 		       ? &attempt->token
 		       : NULL;
+}
+
+bool attempt_needs_helper(const struct attempt *attempt) {
+	static const bool with_helper[ATTEMPT_N_STATES] = {
+		[ATTEMPT_ST_LOOKING] = true,       [ATTEMPT_ST_LOOKED] = true,
+		[ATTEMPT_ST_WARNED] = true,        [ATTEMPT_ST_PIN] = true,
+		[ATTEMPT_ST_SIGNING] = true,       [ATTEMPT_ST_ENROL_LOOKING] = true,
+		[ATTEMPT_ST_ENROL_WARNED] = true,  [ATTEMPT_ST_ENROL_PIN] = true,
+		[ATTEMPT_ST_ENROL_SIGNING] = true,
+	};
+
+	return (unsigned)attempt->state < ATTEMPT_N_STATES && with_helper[attempt->state];
 }
 
 /* Something came of a helper, or of a reader. Late, or for nobody: nothing comes of it. */

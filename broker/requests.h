@@ -103,6 +103,8 @@ int handle_attempt_begin(struct request *r);  /* attempts.c */
 int handle_attempt_answer(struct request *r);
 int handle_attempt_cancel(struct request *r);
 int handle_authorize(struct request *r);
+int handle_witness(struct request *r);
+int handle_badge(struct request *r);          /* sights.c */
 int handle_redeem(struct request *r);
 int handle_explain(struct request *r);        /* requests-config.c */
 int handle_check(struct request *r);
@@ -125,7 +127,7 @@ int handle_review_close(struct request *r);
 
 /* attempts.c */
 /* Begins one and answers with its number. Return: 0 (answered); -errno of attempt_begin(). */
-int attempts_begin(struct request *r, const struct attempt_request *request);
+int attempts_begin(struct request *r, struct attempt_request *request);
 void attempts_drop_peer(struct engine *engine, uint64_t peer);
 void attempts_drop_seat(struct engine *engine, const struct seat_runtime *seat);
 /* Wipes and frees all, once no worker holds a job any more. */

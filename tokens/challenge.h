@@ -27,6 +27,11 @@ struct challenge {
 
 #define CHALLENGE_VALID_MS 120000u
 
+#define CHALLENGE_BYTES 130u
+
+/* Domain and layout: what the digest is of. Whoever verifies later builds it again. */
+void challenge_bytes(const struct challenge *challenge, uint8_t ret_bytes[CHALLENGE_BYTES]);
+
 /* The 32 bytes to be signed; FIDO2: the client data hash. Return: 0; -EIO. */
 int challenge_digest(const struct challenge *challenge, uint8_t ret_digest[32]);
 

@@ -78,7 +78,10 @@ struct trust *trust_free(struct trust *trust);
  * A list that is not signed by one of the authorities, or is older than the one
  * that it would replace, is refused, and the one before stays.
  *
- * Return: number taken; -EINVAL with a message.
+ * A list that is held already counts as taken. One that is refused keeps no other
+ * from being taken.
+ *
+ * Return: number taken; -EINVAL with a message on the first one that was refused.
  */
 int trust_set_lists(struct trust *trust, const struct trust_file *lists, size_t n_lists,
 		    char *ret_message);
@@ -104,7 +107,7 @@ struct card_proof {
  * Fills id, key_hash, subject; to choose among the certificates of a card and to
  * find the account before the PIN is asked for. proved stays 0.
  *
- * Return: 0; -EINVAL (not a certificate).
+ * Return: 0; -EINVAL (not a certificate); -ENOMEM.
  */
 int card_identify(const uint8_t *certificate, size_t n_certificate, struct card_proof *ret_proof);
 
@@ -158,7 +161,9 @@ enum token_fault key_verify(const struct security_key_rules *rules,
 /*
  * key_enrol() - check a new credential and take it apart
  *
- * Attestation "none", self attestation, or certificate, by the site's rule.
+ * Attestation "none", self attestation, or certificate, by the site's rule. With
+ * "none" nothing is signed: TOKEN_FAULT_NONE, the credential is filled, and
+ * proved stays 0 until the new key has signed an assertion (key_verify).
  */
 enum token_fault key_enrol(const struct security_key_rules *rules,
 			   const struct token_answer *answer, const uint8_t digest[32],
@@ -173,5 +178,13 @@ enum token_fault key_enrol(const struct security_key_rules *rules,
 enum token_fault signature_verify(int32_t algorithm, const uint8_t *public_key, size_t n_public_key,
 				  const uint8_t *message, size_t n_message,
 				  const uint8_t *signature, size_t n_signature);
+
+/*
+ * signature_verify_digest() - the same for what a card signed: the digest itself
+ * @algorithm: COSE; -7, -257; -8 signs no digests and is TOKEN_FAULT_WEAK
+ */
+enum token_fault signature_verify_digest(int32_t algorithm, const uint8_t *public_key,
+					 size_t n_public_key, const uint8_t digest[32],
+					 const uint8_t *signature, size_t n_signature);
 
 #endif
