@@ -294,7 +294,7 @@ class Lint:
             while above and above not in builds:
                 above = os.path.dirname(above)
             way = os.path.relpath(folder, above or ".")
-            if f"'{way}'" not in builds.get(above, ""):
+            if f"'{way}'" not in builds.get(above, "") and f"'{folder}'" not in builds.get("", ""):
                 self.refuse("areas", os.path.join(folder, "meson.build"), 1,
                             f"is never built: '{way}' is not in {os.path.join(above, 'meson.build')}")
 
