@@ -301,9 +301,9 @@ START_TEST(test_closed_descriptors) {
 	close(2);
 	loop_start(&loop, "rights");
 	low = open("/dev/null", O_RDWR);
-	(void)dup(low);
-	(void)dup(low);
 	ck_assert_int_eq(low, 0);
+	ck_assert_int_eq(dup(low), 1);
+	ck_assert_int_eq(dup(low), 2);
 	ck_assert_int_ge(loop.fd, 3);
 	loop_begin_again(&loop);
 	ck_assert_int_eq(loop_job(&loop, "1234"), TOKEN_OK);
