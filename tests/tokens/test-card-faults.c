@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * CD-11, CD-12: every function of the module, at every call of a whole job, fails
+ * CD-11, CD-12, CD-26: every function of the module, at every call of a whole job, fails
  * in six ways, or finds the card pulled
  *
- * A whole job is: open, look, sign, close. The same process then does it again.
+ * A whole job is: open, look, sign, close. The same process then does it again. At
+ * every end no session is open and nobody is logged in.
  */
 
 #include <fcntl.h>
