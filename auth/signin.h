@@ -21,6 +21,7 @@
 #include "auth/account.h"
 #include "auth/lockout.h"
 #include "auth/password.h"
+#include "auth/receipt.h"
 #include "auth/seat.h"
 #include "policy/config.h"
 #include "tokens/token.h"
@@ -36,6 +37,13 @@ enum attempt_want {
 	ATTEMPT_TOKEN,    /* attempt_token() to be run by a helper                 */
 };
 
+/* A token for somebody. Whether one may is asked before, and at the end once more. */
+struct enrol_request {
+	uint32_t account;       /* whose it will be                                    */
+	enum cw_factor factor;  /* SMARTCARD, FIDO2, BADGE, CODE                       */
+	char label[LIMIT_NAME]; /* may be empty                                        */
+};
+
 /* What a second person is to check. */
 struct witness_request {
 	uint32_t action; /* index of a care action that asks for a witness          */
@@ -49,6 +57,7 @@ struct attempt_request {
 	enum cw_factor factor;   /* chosen; 0: what is presented, or a password     */
 	const struct token_sight *presented; /* NULL, or what lies at the seat's reader */
 	const struct approval_request *approval; /* NULL, or auth/approval.h         */
+	const struct enrol_request *enrol; /* with CW_PURPOSE_ENROL alone             */
 	const struct witness_request *witness; /* CW_PURPOSE_WITNESS                    */
 	struct actor actor; /* seat and peer of whoever asks                   */
 };
@@ -94,7 +103,7 @@ struct attempt_result {
 	uint64_t token;           /* row of the token that proved it; 0: none       */
 	char reader[LIMIT_NAME];  /* where it lies: taking it away locks            */
 	struct witness witness;   /* for seat_witness(); until_ms is not set yet    */
-	uint8_t receipt[1024];    /* approvals                                      */
+	uint8_t receipt[APPROVAL_RECEIPT_MAX]; /* approvals                         */
 	size_t n_receipt;
 };
 

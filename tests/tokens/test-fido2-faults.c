@@ -12,6 +12,7 @@
 
 #include "common/cleanup.h"
 #include "tests/tokens/key-world.h"
+#include "tests/tokens/run.h"
 
 static struct key_world *w;
 
@@ -326,12 +327,5 @@ static Suite *suite(void) {
 }
 
 int main(void) {
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_set_tap(r, "-");
-	srunner_run_all(r, CK_SILENT);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite());
 }

@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "tests/tokens/key-world.h"
+#include "tests/tokens/run.h"
 
 #define UP 0x01u
 #define UV 0x04u
@@ -364,6 +365,13 @@ START_TEST(FD_26_a_key_that_was_reset_is_unknown) {
 }
 END_TEST
 
+START_TEST(every_error_has_a_message) {
+	for (unsigned i = 0; i < TOKEN_N_ERRORS + 2; ++i)
+		ck_assert_msg(token_error_message(i) != NULL, "error %u has none", i);
+	ck_assert_str_eq(token_error_message(TOKEN_ENROLLED), "token-enrolled");
+}
+END_TEST
+
 /* --- touch ------------------------------------------------------------------- */
 
 static void *touch_later(void *arg) {
@@ -435,6 +443,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, a_NUL_does_not_end_a_PIN);
 	tcase_add_test(t, FD_26_the_same_key_is_not_enrolled_twice_for_one_account);
 	tcase_add_test(t, FD_26_a_key_that_was_reset_is_unknown);
+	tcase_add_test(t, every_error_has_a_message);
 	tcase_add_test(t, a_person_touches_it_after_being_asked);
 	tcase_add_test(t, FD_19_nobody_touches_it_and_the_next_try_works);
 	suite_add_tcase(s, t);
@@ -442,12 +451,5 @@ static Suite *suite(void) {
 }
 
 int main(void) {
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_set_tap(r, "-");
-	srunner_run_all(r, CK_SILENT);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite());
 }
