@@ -220,7 +220,7 @@ static void rows_softhsm(struct bench *b, struct cards_bench *c) {
 	static const char group[] = "a smartcard, SoftHSM, P-256";
 	const struct contender rows[] = {
 		{ .name = "C_SignInit() and C_Sign(), bare",
-		  .n = 16,
+		  .n = 1,
 		  .before = load_and_log_in_bare,
 		  .run = run_sign,
 		  .after = unload_bare,
