@@ -43,7 +43,15 @@ enum attempt_event token_locked(struct attempt *a, const struct moment *now);
 void try_entry(const struct attempt *a, const struct moment *now, enum audit_outcome outcome,
 	       struct journal_entry *entry);
 
+/* signin-witness.c: may this person be the witness? */
+enum attempt_event witness_proved(struct attempt *a, const struct moment *now);
+
 /* signin-approve.c: what holds of the second person, who is proved. */
 enum attempt_event second_proved(struct attempt *a, const struct moment *now);
+
+/* signin-prove.c: the challenge is used up; was it fresh? */
+bool challenge_holds(struct held *held, const struct moment *now);
+/* The time by which certificates are judged. */
+struct moment certificate_time(const struct attempt *a, const struct moment *now);
 
 #endif

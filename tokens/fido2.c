@@ -21,6 +21,7 @@
 #define PIN_MAX 63u
 #define TRIES_MAX 8u /* of CTAP: fewer left, and a wrong one was given             */
 #define DEADLINE_MS 10000u
+#define GONE_MS 250 /* in which a key that is there says what it is                 */
 
 struct fido2_kind {
 	struct token_rules rules;
@@ -92,18 +93,19 @@ static bool allow_all(fido_assert_t *assert, const struct token_credentials *cre
  * Is one of the credentials on this key? Asked without touch and for a hash of
  * nothing: the answer proves nobody's presence, and is thrown away.
  */
-static bool may_have(const struct fido2_kind *kind, struct fido2_device *device) {
+static enum token_error may_have(const struct fido2_kind *kind, struct fido2_device *device) {
 	static const uint8_t nothing[32];
 	cleanup_(assert_freep) fido_assert_t *assert = fido_assert_new();
+	enum token_error error;
 	int r;
 
 	if (kind->credentials.n == 0)
-		return true; /* looked at to make a new one                               */
+		return TOKEN_OK; /* looked at to make a new one                           */
 	if (!assert || !allow_all(assert, &kind->credentials) ||
 	    fido_assert_set_rp(assert, kind->rules.security_key.rp) != FIDO_OK ||
 	    fido_assert_set_clientdata_hash(assert, nothing, sizeof(nothing)) != FIDO_OK ||
 	    fido_assert_set_up(assert, FIDO_OPT_FALSE) != FIDO_OK)
-		return true;
+		return TOKEN_BROKEN;
 	r = fido_dev_get_assert(device->dev, assert, NULL);
 	if (r == FIDO_OK && fido_assert_count(assert) > 0 &&
 	    fido_assert_id_len(assert, 0) <= sizeof(device->credential) &&
@@ -111,8 +113,11 @@ static bool may_have(const struct fido2_kind *kind, struct fido2_device *device)
 		device->n_credential = fido_assert_id_len(assert, 0);
 		memcpy(device->credential, fido_assert_id_ptr(assert, 0), device->n_credential);
 	}
-	return r != FIDO_ERR_NO_CREDENTIALS && r != FIDO_ERR_INVALID_CREDENTIAL &&
-	       r != FIDO_ERR_TX && r != FIDO_ERR_RX;
+	error = fido2_error(r);
+	/* Any other answer is that of a key which does not say it without a touch. */
+	return error == TOKEN_NO_CREDENTIAL || error == TOKEN_REMOVED || error == TOKEN_BUSY ?
+		       error :
+		       TOKEN_OK;
 }
 
 /* What keeps a key from what the site asks of it. */
@@ -176,9 +181,11 @@ static enum token_error kind_look(void *p, const struct token_look *look,
 	for (uint32_t i = 0; i < kind->devices.n; ++i) {
 		struct fido2_device *device = &kind->devices.list[i];
 
-		if (!may_have(kind, device))
+		error = may_have(kind, device);
+		if (error == TOKEN_NO_CREDENTIAL)
 			continue;
-		error = can_verify(kind, device->dev);
+		if (error == TOKEN_OK)
+			error = can_verify(kind, device->dev);
 		if (error != TOKEN_OK) {
 			why = error;
 			continue;
@@ -225,6 +232,14 @@ static enum token_error choose_way(struct fido2_kind *kind, fido_dev_t *dev, boo
 	return TOKEN_OK;
 }
 
+/* libfido2 calls it internal when a key goes away while a PIN is agreed on. */
+static bool is_gone(fido_dev_t *dev) {
+	cleanup_(info_freep) fido_cbor_info_t *info = fido_cbor_info_new();
+
+	(void)fido_dev_set_timeout(dev, GONE_MS);
+	return info && fido2_error(fido_dev_get_cbor_info(dev, info)) == TOKEN_REMOVED;
+}
+
 /* After the key has said no: what remains, and no touch waited for any more. */
 static enum token_error give_up(fido_dev_t *dev, int fido, const struct way *way,
 				uint32_t *ret_tries) {
@@ -241,6 +256,8 @@ static enum token_error give_up(fido_dev_t *dev, int fido, const struct way *way
 	}
 	if (fido < 0)
 		(void)fido_dev_cancel(dev);
+	if (fido == FIDO_ERR_INTERNAL && is_gone(dev))
+		error = TOKEN_REMOVED;
 	return error;
 }
 
