@@ -43,6 +43,9 @@ enum attempt_event token_locked(struct attempt *a, const struct moment *now);
 void try_entry(const struct attempt *a, const struct moment *now, enum audit_outcome outcome,
 	       struct journal_entry *entry);
 
+/* signin-witness.c: may this person be the witness? */
+enum attempt_event witness_proved(struct attempt *a, const struct moment *now);
+
 /* signin-approve.c: what holds of the second person, who is proved. */
 enum attempt_event second_proved(struct attempt *a, const struct moment *now);
 

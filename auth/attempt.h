@@ -185,6 +185,7 @@ struct attempt {
 	struct password_job job;
 	bool has_approval;
 	struct approval_request approval;
+	struct witness_request witness;
 	uint8_t nonce[16];
 	char admin[LIMIT_NAME]; /* recovery: the account to be made                   */
 	struct attempt_result result;
@@ -251,6 +252,10 @@ int finish_unlock(struct attempt *a, const struct moment *now);
 int finish_reauth(struct attempt *a, const struct moment *now);
 int finish_change(struct attempt *a, const struct moment *now);
 int finish_recover(struct attempt *a, const struct moment *now);
+int finish_witness(struct attempt *a, const struct moment *now);
+
+/* signin-witness.c. Return: 0; -EINVAL (no care action that asks for a witness). */
+int witness_take(struct attempt *a, const struct witness_request *request);
 
 /* Roles that grant careward.accounts, by the policy in force. */
 void attempt_admins(const struct policy *policy, struct admin_rule *ret_rule);

@@ -229,7 +229,7 @@ static const char *message_of(const struct attempt *a) {
 	static const char *const messages[] = {
 		[CW_PURPOSE_SIGN_IN] = "signed-in",       [CW_PURPOSE_UNLOCK] = "unlocked",
 		[CW_PURPOSE_REAUTH] = "re-authenticated", [CW_PURPOSE_CHANGE] = "password-changed",
-		[CW_PURPOSE_RECOVER] = "recovered",
+		[CW_PURPOSE_RECOVER] = "recovered",       [CW_PURPOSE_WITNESS] = "witnessed",
 	};
 
 	return messages[a->result.purpose];

@@ -9,7 +9,11 @@
 #include "auth/row.h"
 
 enum attempt_event ask_name(struct attempt *a, const struct moment *now) {
-	return attempt_ask(a, now, CW_FIELD_NAME, false, "ask-name", NULL);
+	bool is_witness = a->route->row.purpose == CW_PURPOSE_WITNESS;
+
+	return attempt_ask(a, now, CW_FIELD_NAME, false,
+			   is_witness ? "ask-witness-name" : "ask-name",
+			   is_witness ? a->witness.object : NULL);
 }
 
 void person_take_name(struct attempt *a, struct person *person) {
@@ -361,6 +365,8 @@ enum attempt_event attempt_proved(struct attempt *a, const struct moment *now) {
 
 	if (a->who == &a->second)
 		return second_proved(a, now);
+	if (a->route->row.purpose == CW_PURPOSE_WITNESS)
+		return witness_proved(a, now);
 	if (person_must_change(a, a->who, now))
 		return ATTEMPT_EV_MUST_CHANGE;
 	if (a->route->right != ATTEMPT_EV_MUST_CHANGE ||

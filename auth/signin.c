@@ -224,7 +224,11 @@ static int begin(struct attempt *a, const struct attempt_request *request,
 	a->state = ATTEMPT_ST_BEGIN;
 	a->who = &a->first;
 	a->session = a->seat->session.number;
-	if (a->route->needs_session) {
+	if (request->purpose == CW_PURPOSE_WITNESS) {
+		r = witness_take(a, request->witness);
+		if (r < 0)
+			return r;
+	} else if (a->route->needs_session) {
 		a->first.by_number = a->first.is_named = true;
 		a->first.number = a->seat->session.account;
 	}
@@ -336,6 +340,12 @@ struct attempt_token *attempt_token(struct attempt *attempt) {
 	return attempt_want(attempt) == ATTEMPT_TOKEN && attempt->token.step != ATTEMPT_STEP_NONE
 		       ? &attempt->token
 		       : NULL;
+}
+
+bool attempt_needs_helper(const struct attempt *attempt) {
+	return attempt->state == ATTEMPT_ST_LOOKING || attempt->state == ATTEMPT_ST_LOOKED ||
+	       attempt->state == ATTEMPT_ST_WARNED || attempt->state == ATTEMPT_ST_PIN ||
+	       attempt->state == ATTEMPT_ST_SIGNING;
 }
 
 /* Something came of a helper, or of a reader. Late, or for nobody: nothing comes of it. */

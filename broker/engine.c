@@ -722,6 +722,7 @@ int engine_main(const struct engine_setup *setup) {
 	e->setup = setup;
 	e->policy_fd = -1;
 	e->auth.random = random_bytes;
+	e->auth.not_before_ms = &e->clock.not_before_ms;
 	e->auth.not_isolated = setup->embedded;
 	e->auth.recovery_verifier_name = "recovery";
 	(void)clock_init(&e->clock, clock_build_ms());

@@ -30,6 +30,7 @@
 
 #define ENGINE_LEASE_MS 5000u
 #define ENGINE_TICK_MS 1000u
+#define ENGINE_SHOWN_MS 10000u  /* a tap waits so long for the attempt that it is for    */
 #define ENGINE_REASON_MS 5000u /* after an emergency, before its reason is asked for    */
 
 /* Alarms of Careward's own, each a message id that `status` and the screen show. */
@@ -55,7 +56,6 @@ const char *engine_alarm_name(enum engine_alarm alarm);
 struct peer;
 struct engine;
 struct tokens;
-struct token_sight;
 struct ring;
 
 /* So many in a second; what is over is counted. */
@@ -74,6 +74,9 @@ struct seat_runtime {
 	bool page_sealed;
 	struct policy_state published;
 	uint32_t session_uid;  /* uid whose process opened the session                  */
+	struct token_sight card; /* that lies in a reader of the seat; kind 0: none     */
+	struct token_sight shown; /* what was held to it last: badge, key               */
+	uint64_t shown_ms;     /* boot time of that; it is forgotten after 10 s         */
 	bool reason_wanted;    /* an emergency ended, and nobody has said why           */
 	uint8_t reason_id[16]; /* that emergency                                       */
 	uint64_t reason_ms;    /* boot time of its end                                 */
@@ -94,6 +97,7 @@ struct attempt_slot {
 	struct seat_runtime *seat;
 	struct engine *engine;
 	struct password_job *job; /* of the attempt, while hashing                        */
+	uint64_t token_job;      /* of the helper that looks or signs for it; 0: none   */
 	bool hashing;            /* the worker has its job: may not be freed            */
 	bool dropped;            /* free it when the worker is done                     */
 };

@@ -149,8 +149,11 @@ CK_RV pkcs11_session_open(struct pkcs11_module *m, CK_SLOT_ID slot,
 
 	(void)m->call->C_CloseAllSessions(slot);
 	rv = m->call->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &handle);
-	if (rv != CKR_OK)
+	if (rv != CKR_OK) {
+		/* It may be open all the same. */
+		(void)m->call->C_CloseAllSessions(slot);
 		return rv;
+	}
 	*ret_session = (struct pkcs11_session){ .call = m->call, .slot = slot, .handle = handle };
 	return CKR_OK;
 }
@@ -173,9 +176,8 @@ CK_RV pkcs11_login(struct pkcs11_session *s, struct secret *pin) {
 	s->login_tried = true;
 	rv = s->call->C_Login(s->handle, CKU_USER, bytes, n);
 	if (rv == CKR_USER_ALREADY_LOGGED_IN) {
-		rv = s->call->C_Logout(s->handle);
-		if (rv == CKR_OK)
-			rv = s->call->C_Login(s->handle, CKU_USER, bytes, n);
+		(void)s->call->C_Logout(s->handle);
+		rv = s->call->C_Login(s->handle, CKU_USER, bytes, n);
 	}
 	return rv;
 }

@@ -220,6 +220,25 @@ static void keep(struct cards *c, struct held *h, const struct token_candidate *
 	h->key = (struct card_key){ 0 }; /* handed over */
 }
 
+/* Forgets the candidates of one card. */
+static void drop(struct cards *c, CK_SLOT_ID slot) {
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < c->found.n; ++i) {
+		if (c->held[i].card.slot == slot) {
+			card_key_done(&c->held[i].key);
+			continue;
+		}
+		if (n != i) {
+			c->held[n] = c->held[i];
+			c->held[i].key = (struct card_key){ 0 }; /* handed over */
+			c->found.candidates[n] = c->found.candidates[i];
+		}
+		++n;
+	}
+	c->found.n = n;
+}
+
 /* One certificate object. Only what stops the whole card is an error. */
 static CK_RV look_at_certificate(struct cards *c, struct pkcs11_session *s, const struct card *card,
 				 CK_OBJECT_HANDLE object) {
@@ -292,8 +311,10 @@ static enum token_error cards_look(void *kind, const struct token_look *look,
 	if (n == 0)
 		return TOKEN_ABSENT;
 	for (size_t i = 0; i < n; ++i) {
-		/* A card that is broken hides no other one. */
+		/* A card that is broken hides no other one, and is not half there. */
 		rv = look_at_slot(c, slots[i]);
+		if (rv != CKR_OK)
+			drop(c, slots[i]);
 		if (first == CKR_OK)
 			first = rv;
 	}
@@ -388,6 +409,7 @@ static CK_RV sign_in_session(struct pkcs11_session *s, struct held *h, const uin
 	if (rv == CKR_OK && always && pin && pin->n == 0)
 		rv = CKR_USER_NOT_LOGGED_IN;
 	if (rv == CKR_OK && always) {
+		s->login_tried = true;
 		rv = s->call->C_Login(s->handle, CKU_CONTEXT_SPECIFIC, pin ? pin->bytes : NULL,
 				      pin ? pin->n : 0);
 		*ret_by_login = rv != CKR_OK;

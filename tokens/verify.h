@@ -78,7 +78,10 @@ struct trust *trust_free(struct trust *trust);
  * A list that is not signed by one of the authorities, or is older than the one
  * that it would replace, is refused, and the one before stays.
  *
- * Return: number taken; -EINVAL with a message.
+ * A list that is held already counts as taken. One that is refused keeps no other
+ * from being taken.
+ *
+ * Return: number taken; -EINVAL with a message on the first one that was refused.
  */
 int trust_set_lists(struct trust *trust, const struct trust_file *lists, size_t n_lists,
 		    char *ret_message);
@@ -104,7 +107,7 @@ struct card_proof {
  * Fills id, key_hash, subject; to choose among the certificates of a card and to
  * find the account before the PIN is asked for. proved stays 0.
  *
- * Return: 0; -EINVAL (not a certificate).
+ * Return: 0; -EINVAL (not a certificate); -ENOMEM.
  */
 int card_identify(const uint8_t *certificate, size_t n_certificate, struct card_proof *ret_proof);
 

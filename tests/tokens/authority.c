@@ -132,6 +132,8 @@ static void add_extensions(X509 *certificate, X509 *issuer,
 		add(certificate, &ctx, NID_authority_key_identifier, "keyid:always");
 	if (request->extended)
 		add(certificate, &ctx, NID_ext_key_usage, request->extended);
+	if (request->place)
+		add(certificate, &ctx, NID_crl_distribution_points, request->place);
 	add_special(certificate, request);
 }
 

@@ -46,6 +46,7 @@ struct authority_request {
 	const char *usage;       /* keyUsage as text; NULL: as fits; "": none          */
 	const char *extended;    /* extendedKeyUsage as text; NULL: none               */
 	const char *constraints; /* basicConstraints as text; NULL: as fits           */
+	const char *place;       /* crlDistributionPoints as text; NULL: none        */
 	const char *unknown;     /* object id of a critical extension that nobody knows */
 	const char *aaguid;      /* 16 bytes: the extension of attestation certificates */
 	bool old;                /* version 1: no extensions                           */

@@ -245,11 +245,15 @@ static void play_inside(const struct plan *plan, struct outcome *o) {
 	free(rules);
 }
 
-static void wait_for_log(const struct plan *plan) {
+/* Until the log has the call; or the process has ended without it. */
+static void wait_for_log(const struct plan *plan, pid_t pid) {
 	const struct timespec pause = { .tv_nsec = 2000000 };
+	siginfo_t ended = { .si_pid = 0 };
 
-	while (logged(plan->kill_at) < plan->kill_after_calls)
+	while (logged(plan->kill_at) < plan->kill_after_calls && ended.si_pid == 0) {
 		(void)nanosleep(&pause, NULL);
+		(void)waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT);
+	}
 }
 
 struct outcome *play(const struct plan *plan) {
@@ -272,7 +276,7 @@ struct outcome *play(const struct plan *plan) {
 		_exit(__lsan_do_recoverable_leak_check() ? EXIT_LEAK : 0);
 	}
 	if (plan->kill_at) {
-		wait_for_log(plan);
+		wait_for_log(plan, pid);
 		(void)kill(pid, SIGKILL);
 	}
 	ck_assert_int_eq(waitpid(pid, &o->status, 0), pid);
