@@ -29,7 +29,7 @@ static const struct group {
 } groups[] = {
 	{ "check", rows_check },       { "record", rows_record }, { "glass", rows_glass },
 	{ "password", rows_password }, { "verify", rows_verify },
-	{ "tokens", rows_tokens },
+	{ "tokens", rows_tokens },     { "key", rows_key },
 };
 
 /* The format comes with the rest, as a check macro passes it. */
