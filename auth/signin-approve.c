@@ -221,8 +221,8 @@ static int give_rows(struct attempt *a, const struct moment *now) {
 	r = second_again(a, now);
 	if (r == 0)
 		r = approval_give(store, a->auth->policy, a->seat, &a->actor, &a->approval,
-				  a->nonce, second, a->second.assurance, now, a->result.receipt,
-				  &a->result.n_receipt);
+				  a->nonce, second, a->second.assurance, NULL, 0, now,
+				  a->result.receipt, &a->result.n_receipt);
 	if (r < 0)
 		return r;
 	transaction = NULL; /* a commit that fails rolls back by itself */

@@ -21,6 +21,7 @@
 #include "auth/account.h"
 #include "auth/lockout.h"
 #include "auth/password.h"
+#include "auth/receipt.h"
 #include "auth/seat.h"
 #include "policy/config.h"
 #include "tokens/token.h"
@@ -94,7 +95,7 @@ struct attempt_result {
 	uint64_t token;           /* row of the token that proved it; 0: none       */
 	char reader[LIMIT_NAME];  /* where it lies: taking it away locks            */
 	struct witness witness;   /* for seat_witness(); until_ms is not set yet    */
-	uint8_t receipt[1024];    /* approvals                                      */
+	uint8_t receipt[APPROVAL_RECEIPT_MAX]; /* approvals                         */
 	size_t n_receipt;
 };
 
