@@ -96,8 +96,8 @@ static bool take_object(struct made *m) {
 	struct token_answer *a = &m->answer;
 
 	*a = (struct token_answer){ .factor = CW_FACTOR_FIDO2 };
-	if (!format || !cbor_isa_string(format) || cbor_string_length(format) >= sizeof(a->format) ||
-	    id->n > sizeof(a->credential))
+	if (!format || !cbor_isa_string(format) ||
+	    cbor_string_length(format) >= sizeof(a->format) || id->n > sizeof(a->credential))
 		return false;
 	memcpy(a->format, cbor_string_handle(format), cbor_string_length(format));
 	memcpy(a->credential, id->bytes, id->n);
