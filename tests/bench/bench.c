@@ -29,6 +29,7 @@ static const struct group {
 } groups[] = {
 	{ "check", rows_check },       { "record", rows_record }, { "glass", rows_glass },
 	{ "password", rows_password }, { "verify", rows_verify },
+	{ "proof", rows_proof },
 };
 
 /* The format comes with the rest, as a check macro passes it. */
