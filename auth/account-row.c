@@ -72,7 +72,7 @@ int account_decode(const uint8_t *plain, size_t n_plain, struct account *ret_acc
 #define PASSWORD_RESET_UNSEEN 0x04u
 #define PASSWORD_FLAGS 0x07u
 
-static void put_verifier(struct layout_writer *w, const struct verifier *verifier) {
+void layout_put_verifier(struct layout_writer *w, const struct verifier *verifier) {
 	layout_put32(w, verifier->cost.memory_kib);
 	layout_put32(w, verifier->cost.passes);
 	layout_put32(w, verifier->cost.lanes);
@@ -80,7 +80,7 @@ static void put_verifier(struct layout_writer *w, const struct verifier *verifie
 	layout_put(w, verifier->hash, sizeof(verifier->hash));
 }
 
-static void get_verifier(struct layout_reader *r, struct verifier *ret_verifier) {
+void layout_get_verifier(struct layout_reader *r, struct verifier *ret_verifier) {
 	ret_verifier->cost.memory_kib = layout_get32(r);
 	ret_verifier->cost.passes = layout_get32(r);
 	ret_verifier->cost.lanes = layout_get32(r);
@@ -109,9 +109,9 @@ size_t password_encode(const struct password *password,
 	layout_put64(&w, (uint64_t)password->set_ms);
 	layout_put64(&w, (uint64_t)password->expires_ms);
 	layout_put32(&w, password->set_by);
-	put_verifier(&w, &password->current);
+	layout_put_verifier(&w, &password->current);
 	for (uint32_t i = 0; i < password->n_history; ++i)
-		put_verifier(&w, &password->history[i]);
+		layout_put_verifier(&w, &password->history[i]);
 	return w.failed ? 0 : w.n;
 }
 
@@ -137,9 +137,9 @@ int password_decode(const uint8_t *plain, size_t n_plain, struct password *ret_p
 	password.set_ms = (int64_t)layout_get64(&r);
 	password.expires_ms = (int64_t)layout_get64(&r);
 	password.set_by = layout_get32(&r);
-	get_verifier(&r, &password.current);
+	layout_get_verifier(&r, &password.current);
 	for (uint32_t i = 0; i < password.n_history; ++i)
-		get_verifier(&r, &password.history[i]);
+		layout_get_verifier(&r, &password.history[i]);
 	if (!layout_is_done(&r))
 		return -EBADMSG;
 

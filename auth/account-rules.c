@@ -87,7 +87,8 @@ bool account_is_valid(const struct account *account, const struct moment *now) {
 /* Events by which somebody has a hand in how another is recognised, or may do. */
 static bool is_touch(enum audit_event event) {
 	return event == EVENT_ACCOUNT_CREATED || event == EVENT_ACCOUNT_RESET ||
-	       event == EVENT_ACCOUNT_ROLES || event == EVENT_TOKEN_ENROLLED;
+	       event == EVENT_ACCOUNT_ROLES || event == EVENT_TOKEN_ENROLLED ||
+	       event == EVENT_CODE_CHANGED;
 }
 
 struct touch {
@@ -145,5 +146,8 @@ int account_touched_by(struct store *store, uint32_t number, uint32_t by) {
 		return 1;
 	}
 	explicit_bzero(&password, sizeof(password));
+	r = account_has_token_of(store, number, by);
+	if (r != 0)
+		return r;
 	return journal_has_touch(store, &touch);
 }

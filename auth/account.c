@@ -214,10 +214,9 @@ static int row_update(struct store *store, const struct stored_row *row, int64_t
 	return sqlite3_changes(sqlite3_db_handle(stmt)) == 1 ? 0 : -ESTALE;
 }
 
-/* The seal is bound to the row's number, so the number is taken first. */
 static int row_insert(struct store *store, const char *name, uint32_t *ret_number) {
 	sqlite3_stmt *stmt = NULL;
-	sqlite3_int64 number;
+	uint64_t number = 0;
 	uint8_t key[32];
 	int r;
 
@@ -232,12 +231,9 @@ static int row_insert(struct store *store, const char *name, uint32_t *ret_numbe
 		return r;
 	if (sqlite3_bind_blob(stmt, 1, key, sizeof(key), SQLITE_STATIC) != SQLITE_OK)
 		return -EIO;
-	r = sql_done(stmt);
+	r = sql_insert(stmt, &number);
 	if (r < 0)
 		return r;
-	number = sqlite3_last_insert_rowid(sqlite3_db_handle(stmt));
-	if (number < 1 || number > UINT32_MAX)
-		return -EIO;
 	*ret_number = (uint32_t)number;
 	return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sqlite3.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "auth/copy.h"
@@ -192,9 +193,9 @@ static int row_seal(struct store *store, const struct approval_secret *secret,
 	return store_seal(store, "approvals", row->seq, 1, plain, w.n, row->sealed, &row->n_sealed);
 }
 
+/* @ret_secret may hold anything after an error. */
 static int row_unseal(struct store *store, const struct approval_row *row,
 		      struct approval_secret *ret_secret) {
-	struct approval_secret secret = { 0 };
 	struct layout_reader reader = { 0 };
 	uint8_t plain[PLAIN_MAX];
 	size_t n = sizeof(plain);
@@ -204,16 +205,13 @@ static int row_unseal(struct store *store, const struct approval_row *row,
 	if (r < 0)
 		return r;
 	reader = (struct layout_reader){ .p = plain, .n = n };
-	secret.reauth_ms = layout_get64(&reader);
-	secret.reauth_assurance = layout_get8(&reader);
-	secret.n_receipt = reader.n;
-	if (secret.n_receipt > sizeof(secret.receipt))
+	ret_secret->reauth_ms = layout_get64(&reader);
+	ret_secret->reauth_assurance = layout_get8(&reader);
+	ret_secret->n_receipt = reader.n;
+	if (ret_secret->n_receipt > sizeof(ret_secret->receipt))
 		return -EBADMSG;
-	layout_get(&reader, secret.receipt, secret.n_receipt);
-	if (!layout_is_done(&reader))
-		return -EBADMSG;
-	*ret_secret = secret;
-	return 0;
+	layout_get(&reader, ret_secret->receipt, ret_secret->n_receipt);
+	return layout_is_done(&reader) ? 0 : -EBADMSG;
 }
 
 /*
@@ -243,25 +241,71 @@ static int only_confirmation_is_missing(const struct policy_table *table, const 
 	return policy_decide(table, &state, action, now->boot_ms) == CW_CONFIRM ? 0 : -EPERM;
 }
 
+/* What is approved, by whom, where. The times are those of giving. */
 static void describe(struct receipt *receipt, struct store *store, const struct policy *policy,
 		     const struct seat *seat, const struct approval_request *request,
-		     const struct moment *now) {
-	*receipt = (struct receipt){
-		.seat = (uint8_t)(seat->index + 1),
-		.session = seat->session.number,
-		.account = seat->session.account,
-		.assurance = (uint8_t)seat->session.reauth_assurance,
-		.boot_ms = now->boot_ms,
-		.wall_ms = now->wall_ms,
-		.trust = (uint8_t)now->trust,
-	};
+		     const uint8_t nonce[16], const struct moment *now) {
+	memset(receipt, 0, sizeof(*receipt));
+	receipt->seat = (uint8_t)(seat->index + 1);
+	receipt->session = seat->session.number;
+	receipt->account = seat->session.account;
+	receipt->assurance = (uint8_t)seat->session.reauth_assurance;
+	receipt->boot_ms = now->boot_ms;
+	receipt->wall_ms = now->wall_ms;
+	receipt->trust = (uint8_t)now->trust;
 	store_device_id(store, receipt->device);
 	text_copy(receipt->action, sizeof(receipt->action),
 		  policy->table.action_names[request->action]);
 	memcpy(receipt->digest, request->digest, sizeof(receipt->digest));
 	text_copy(receipt->object, sizeof(receipt->object), request->object);
 	text_copy(receipt->words, sizeof(receipt->words), request->words);
+	memcpy(receipt->nonce, nonce, sizeof(receipt->nonce));
 	memcpy(receipt->boot_id, now->boot_id, sizeof(receipt->boot_id));
+}
+
+int approval_statement(struct store *store, const struct policy *policy, const struct seat *seat,
+		       const struct approval_request *request, const uint8_t nonce[16],
+		       uint32_t second, unsigned person, const struct moment *now,
+		       uint8_t ret_statement[32]) {
+	struct receipt receipt;
+
+	if (request->action >= policy->table.n_actions || request->action >= POLICY_ACTIONS_MAX)
+		return -EINVAL;
+	describe(&receipt, store, policy, seat, request, nonce, now);
+	receipt.second = second;
+	return receipt_statement(&receipt, person, ret_statement);
+}
+
+/* Return: 0; -EPERM (one of them does not say yes to this); -EIO. */
+static int take_signatures(struct receipt *receipt, const struct receipt_signature *signatures,
+			   size_t n) {
+	for (size_t i = 0; i < n; ++i) {
+		const struct receipt_signature *s = &signatures[i];
+		int r;
+
+		if (s->person == 0 || s->person > RECEIPT_PERSONS ||
+		    receipt->signatures[s->person - 1].person != 0)
+			return -EPERM;
+		if (memcmp(s->challenge.device, receipt->device, sizeof(receipt->device)) != 0 ||
+		    memcmp(s->challenge.boot_id, receipt->boot_id, sizeof(receipt->boot_id)) != 0)
+			return -EPERM;
+		r = receipt_signature_check(receipt, s);
+		if (r < 0)
+			return r == -EBADMSG ? -EPERM : r;
+		receipt->signatures[s->person - 1] = *s;
+	}
+	return 0;
+}
+
+/* "device" and "token" of one or two persons. */
+static const char *signed_by(const struct receipt *receipt) {
+	static const char *const words[2][2] = { { "device", "device,token" },
+						 { "token,device", "token,token" } };
+	bool first = receipt->signatures[0].person != 0, second = receipt->signatures[1].person != 0;
+
+	if (receipt->second == 0)
+		return first ? "token" : "device";
+	return first || second ? words[first][second] : "device";
 }
 
 /* The entry first, so that the head in the receipt covers it. */
@@ -273,7 +317,7 @@ static int give_entry(struct store *store, const struct policy *policy, const st
 	int r;
 
 	hex_encode(nonce, receipt->nonce, sizeof(receipt->nonce));
-	(void)snprintf(detail, sizeof(detail), "nonce=%s by=device", nonce);
+	(void)snprintf(detail, sizeof(detail), "nonce=%s by=%s", nonce, signed_by(receipt));
 	flow_entry(&entry, seat, actor, now, EVENT_APPROVAL, OUTCOME_OK);
 	entry.assurance = receipt->assurance;
 	entry.target = receipt->second;
@@ -291,48 +335,78 @@ static int give_entry(struct store *store, const struct policy *policy, const st
 	return 0;
 }
 
+/* What is too large for a stack. */
+struct giving {
+	struct receipt receipt;
+	struct approval_secret secret;
+	struct approval_row row;
+};
+
+static void giving_free(struct giving *giving) {
+	free(giving);
+}
+
+DEFINE_CLEANUP(struct giving *, giving_free)
+
+static int sign_receipt(struct store *store, struct giving *g) {
+	uint8_t seed[32];
+	int r = device_seed(store, seed);
+
+	if (r == 0)
+		r = receipt_public_key(seed, g->receipt.device_key);
+	if (r == 0)
+		r = receipt_make(seed, &g->receipt, g->secret.receipt, &g->secret.n_receipt);
+	explicit_bzero(seed, sizeof(seed));
+	return r;
+}
+
 static int give_rows(struct store *store, const struct policy *policy, const struct seat *seat,
-		     const struct actor *actor, struct receipt *receipt,
-		     struct approval_secret *secret, const struct moment *now) {
-	struct approval_row row = {
-		.state = APPROVAL_GIVEN,
-		.account = receipt->account,
-		.session = (int64_t)receipt->session,
-	};
+		     const struct actor *actor, struct giving *g, const struct moment *now) {
 	struct journal_head head;
 	uint64_t seq = 0;
-	uint8_t seed[32];
 	int r;
 
-	r = give_entry(store, policy, seat, actor, receipt, now, &seq);
+	r = give_entry(store, policy, seat, actor, &g->receipt, now, &seq);
 	if (r == 0)
 		r = journal_head(store, &head);
 	if (r < 0)
 		return r;
-	receipt->head_seq = head.seq;
-	memcpy(receipt->head_hash, head.hash, sizeof(receipt->head_hash));
-	r = device_seed(store, seed);
-	if (r == 0)
-		r = receipt_make(seed, receipt, secret->receipt, &secret->n_receipt);
-	explicit_bzero(seed, sizeof(seed));
+	g->receipt.head_seq = head.seq;
+	memcpy(g->receipt.head_hash, head.hash, sizeof(g->receipt.head_hash));
+	r = sign_receipt(store, g);
 	if (r < 0)
 		return r;
-	row.seq = (int64_t)seq;
-	memcpy(row.nonce, receipt->nonce, sizeof(row.nonce));
-	r = row_seal(store, secret, &row);
-	return r < 0 ? r : row_insert(store, &row);
+	g->row.state = APPROVAL_GIVEN;
+	g->row.account = g->receipt.account;
+	g->row.session = (int64_t)g->receipt.session;
+	g->row.seq = (int64_t)seq;
+	memcpy(g->row.nonce, g->receipt.nonce, sizeof(g->row.nonce));
+	r = row_seal(store, &g->secret, &g->row);
+	return r < 0 ? r : row_insert(store, &g->row);
+}
+
+/* The receipt and its row, in one transaction. */
+static int give(struct store *store, const struct policy *policy, const struct seat *seat,
+		const struct actor *actor, struct giving *g, const struct moment *now) {
+	cleanup_(transaction_endp) struct store *transaction = NULL;
+	int r = store_begin(store);
+
+	if (r < 0)
+		return r;
+	transaction = store;
+	r = give_rows(store, policy, seat, actor, g, now);
+	if (r < 0)
+		return r;
+	transaction = NULL; /* a commit that fails rolls back by itself */
+	return store_commit(store);
 }
 
 int approval_give(struct store *store, const struct policy *policy, struct seat *seat,
 		  const struct actor *actor, const struct approval_request *request,
 		  const uint8_t nonce[16], uint32_t second, enum cw_assurance second_assurance,
+		  const struct receipt_signature *signatures, size_t n_signatures,
 		  const struct moment *now, uint8_t *ret_receipt, size_t *ret_n_receipt) {
-	cleanup_(transaction_endp) struct store *transaction = NULL;
-	struct approval_secret secret = {
-		.reauth_ms = seat->session.reauth_ms,
-		.reauth_assurance = (uint8_t)seat->session.reauth_assurance,
-	};
-	struct receipt receipt;
+	cleanup_(giving_freep) struct giving *g = NULL;
 	int r;
 
 	r = only_confirmation_is_missing(&policy->table, seat, request->action, second, now);
@@ -340,29 +414,25 @@ int approval_give(struct store *store, const struct policy *policy, struct seat 
 		r = approval_pair(store, seat->session.account, second);
 	if (r < 0)
 		return r;
-
-	describe(&receipt, store, policy, seat, request, now);
-	memcpy(receipt.nonce, nonce, sizeof(receipt.nonce));
-	receipt.second = second;
-	receipt.second_assurance = second != 0 ? (uint8_t)second_assurance : 0;
-
-	r = store_begin(store);
-	if (r < 0)
-		return r;
-	transaction = store;
-	r = give_rows(store, policy, seat, actor, &receipt, &secret, now);
-	if (r < 0)
-		return r;
-	transaction = NULL; /* a commit that fails rolls back by itself */
-	r = store_commit(store);
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return -ENOMEM;
+	g->secret.reauth_ms = seat->session.reauth_ms;
+	g->secret.reauth_assurance = (uint8_t)seat->session.reauth_assurance;
+	describe(&g->receipt, store, policy, seat, request, nonce, now);
+	g->receipt.second = second;
+	g->receipt.second_assurance = second != 0 ? (uint8_t)second_assurance : 0;
+	r = take_signatures(&g->receipt, signatures, n_signatures);
+	if (r == 0)
+		r = give(store, policy, seat, actor, g, now);
 	if (r < 0)
 		return r;
 
 	/* Freshly once per object: the next approval asks again. */
 	seat->session.reauth_ms = 0;
 	seat->session.reauth_assurance = CW_ASSURANCE_NONE;
-	memcpy(ret_receipt, secret.receipt, secret.n_receipt);
-	*ret_n_receipt = secret.n_receipt;
+	memcpy(ret_receipt, g->secret.receipt, g->secret.n_receipt);
+	*ret_n_receipt = g->secret.n_receipt;
 	return 0;
 }
 
@@ -507,36 +577,43 @@ static int redeem_open(struct redemption *re, const uint8_t *bytes, size_t n) {
 										      : -EBADMSG;
 }
 
+static void redemption_free(struct redemption *re) {
+	free(re);
+}
+
+DEFINE_CLEANUP(struct redemption *, redemption_free)
+
 int approval_redeem(struct store *store, const struct policy *policy, struct seat *seat,
 		    const struct actor *actor, const uint8_t *receipt, size_t n_receipt,
 		    uint32_t action, const uint8_t digest[32], const struct moment *now,
 		    enum cw_verdict *ret_verdict, enum cw_reason *ret_reason) {
-	struct redemption re = {
-		.store = store,
-		.policy = policy,
-		.seat = seat,
-		.now = now,
-		.action = action,
-		.digest = digest,
-	};
+	cleanup_(redemption_freep) struct redemption *re = calloc(1, sizeof(*re));
 	enum cw_reason reason = CW_REASON_CONFIRMATION;
 	enum cw_verdict verdict;
 	int r;
 
 	*ret_verdict = CW_DENY;
 	*ret_reason = CW_REASON_NOT_RECORDED;
-	r = redeem_open(&re, receipt, n_receipt);
+	if (!re)
+		return -EIO;
+	re->store = store;
+	re->policy = policy;
+	re->seat = seat;
+	re->now = now;
+	re->action = action;
+	re->digest = digest;
+	r = redeem_open(re, receipt, n_receipt);
 	if (r == -EBADMSG) {
-		re.receipt = (struct receipt){ 0 };
-		if (redeem_entry(&re, actor, CW_DENY, reason, "not-a-receipt") < 0)
+		memset(&re->receipt, 0, sizeof(re->receipt));
+		if (redeem_entry(re, actor, CW_DENY, reason, "not-a-receipt") < 0)
 			return -EIO;
 		*ret_reason = reason;
 		return -EBADMSG;
 	}
 	if (r < 0)
 		return -EIO;
-	verdict = decide(&re, &reason);
-	if (redeem_rows(&re, actor, verdict, reason) < 0)
+	verdict = decide(re, &reason);
+	if (redeem_rows(re, actor, verdict, reason) < 0)
 		return -EIO;
 	*ret_verdict = verdict;
 	*ret_reason = reason;

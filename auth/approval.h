@@ -6,8 +6,8 @@
  * Approvals of sensitive actions: what is confirmed is what is done
  *
  * An approval by password is signed by the device (an Ed25519 key derived from
- * the device key) and says so: by = "device". Its receipt is a CBOR map,
- * docs/approval.md. One use, bound to device, seat, session, account, action,
+ * the device key) and says so: by = "device". One by token holds what the token
+ * signed. The receipt is a CBOR map, docs/approval.md. One use, bound to device, seat, session, account, action,
  * object digest and words; void after lock, sign-out, handover, a change of
  * role, or when its time is over.
  */
@@ -17,11 +17,11 @@
 
 #include <careward/result.h>
 
+#include "auth/receipt.h"
 #include "auth/seat.h"
 #include "common/limits.h"
 
-#define APPROVAL_VALID_MS    120000u
-#define APPROVAL_RECEIPT_MAX 1024u
+#define APPROVAL_VALID_MS 120000u
 
 enum approval_state {
 	APPROVAL_NONE = 0,
@@ -38,17 +38,34 @@ struct approval_request {
 };
 
 /*
+ * approval_statement() - what a person's token has to sign: challenge.statement
+ * @nonce:   the approval's, as it will be given
+ * @second:  account of the second person; not looked at for person 1
+ * @person:  1 or 2
+ *
+ * Return: 0; -EINVAL; -EIO.
+ */
+int approval_statement(struct store *store, const struct policy *policy, const struct seat *seat,
+		       const struct approval_request *request, const uint8_t nonce[16],
+		       uint32_t second, unsigned person, const struct moment *now,
+		       uint8_t ret_statement[32]);
+
+/*
  * approval_give() - everything was confirmed: make the receipt
  * @second:  account of the second person; 0 with a same-person confirmation
+ * @signatures:  of tokens, @n_signatures of them, at most one for each person; who
+ *           has none gave a password. Each is verified here once more.
  *
  * One transaction: the row, the entry.
  *
  * Return: 0; -EPERM (second person is the first, or touched the account: see
- * account_touched_by()); -ENOSPC, -EIO.
+ * account_touched_by(); a signature that does not say yes to exactly this, or of
+ * a person who is not asked); -ENOSPC, -ENOMEM, -EIO.
  */
 int approval_give(struct store *store, const struct policy *policy, struct seat *seat,
 		  const struct actor *actor, const struct approval_request *request,
 		  const uint8_t nonce[16], uint32_t second, enum cw_assurance second_assurance,
+		  const struct receipt_signature *signatures, size_t n_signatures,
 		  const struct moment *now, uint8_t *ret_receipt, size_t *ret_n_receipt);
 
 /*

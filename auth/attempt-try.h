@@ -18,4 +18,35 @@ void person_take_name(struct attempt *a, struct person *person);
  */
 enum attempt_event person_prove(struct attempt *a, const struct moment *now);
 
+/*
+ * person_admit() - the evidence was right: may the person be let in with it?
+ *
+ * Reads everything again. Sets is_proved, and nobody else does but the code that
+ * nobody owns.
+ *
+ * Return: ATTEMPT_EV_RIGHT; ATTEMPT_EV_REFUSED (recorded, message set).
+ */
+enum attempt_event person_admit(struct attempt *a, const struct moment *now,
+				enum cw_assurance assurance);
+
+/* Somebody is proved: what that leads to on this route, for this person. */
+enum attempt_event attempt_proved(struct attempt *a, const struct moment *now);
+
+/* Refused, with its entry. Whatever the reason: one message. Return: ATTEMPT_EV_REFUSED. */
+enum attempt_event person_refuse(struct attempt *a, const struct moment *now,
+				 enum audit_outcome outcome, const char *why);
+
+/* signin-pin.c: its PIN is locked: recorded, said, and something else is offered. */
+enum attempt_event token_locked(struct attempt *a, const struct moment *now);
+
+/* An entry of the try that is going on: of the second person it is a re-authentication. */
+void try_entry(const struct attempt *a, const struct moment *now, enum audit_outcome outcome,
+	       struct journal_entry *entry);
+
+/* signin-witness.c: may this person be the witness? */
+enum attempt_event witness_proved(struct attempt *a, const struct moment *now);
+
+/* signin-approve.c: what holds of the second person, who is proved. */
+enum attempt_event second_proved(struct attempt *a, const struct moment *now);
+
 #endif

@@ -14,13 +14,24 @@
 #include "auth/lockout.h"
 #include "auth/password.h"
 #include "auth/signin.h"
+#include "auth/token.h"
+#include "tokens/challenge.h"
 
 enum attempt_state {
 	ATTEMPT_ST_OVER = 0, /* nothing opens from here                          */
 	ATTEMPT_ST_BEGIN,
 	ATTEMPT_ST_NAME,     /* who are you?                                     */
+	ATTEMPT_ST_NAMED,    /* said, chosen or presented: how is it proved?     */
+	ATTEMPT_ST_CHOICE,   /* by card or by key?                               */
 	ATTEMPT_ST_PASSWORD, /* the password of whoever it is                    */
-	ATTEMPT_ST_TRYING,   /* it is being hashed; the try is counted           */
+	ATTEMPT_ST_DIGITS,   /* the code that goes with the badge                */
+	ATTEMPT_ST_TRYING,   /* either is being hashed; the try is counted       */
+	ATTEMPT_ST_INSERT,   /* a token is to be presented                       */
+	ATTEMPT_ST_LOOKING,  /* a helper looks what is there                     */
+	ATTEMPT_ST_LOOKED,
+	ATTEMPT_ST_WARNED,  /* the last try of the PIN: really?                 */
+	ATTEMPT_ST_PIN,     /* the PIN of the token                             */
+	ATTEMPT_ST_SIGNING, /* a helper lets it sign                            */
 	ATTEMPT_ST_JUDGED,
 	ATTEMPT_ST_NEW,    /* a new password                                   */
 	ATTEMPT_ST_AGAIN,  /* and once more                                    */
@@ -32,10 +43,7 @@ enum attempt_state {
 	ATTEMPT_ST_ADMIN,   /* name of the administrator to be made             */
 	ATTEMPT_ST_CONFIRM, /* yes to the words                                 */
 	ATTEMPT_ST_APPROVING,
-	ATTEMPT_ST_SECOND, /* name of the second person                        */
-	ATTEMPT_ST_SECOND_PASSWORD,
-	ATTEMPT_ST_SECOND_TRYING,
-	ATTEMPT_ST_SECOND_JUDGED,
+	ATTEMPT_ST_SECOND, /* name of the second person, who is then proved likewise */
 	ATTEMPT_ST_SECOND_CONFIRM,
 	ATTEMPT_N_STATES,
 };
@@ -45,15 +53,30 @@ enum attempt_event {
 	ATTEMPT_EV_ASK_NAME, /* how it begins                                    */
 	ATTEMPT_EV_ASK_PASSWORD,
 	ATTEMPT_EV_ASK_CODE,
+	ATTEMPT_EV_CHOOSE, /* ways to prove who it is                          */
+	ATTEMPT_EV_INSERT,
+	ATTEMPT_EV_LOOK,
+	ATTEMPT_EV_BADGE, /* presented: whose is it?                          */
+	ATTEMPT_EV_ASK_DIGITS,
+	ATTEMPT_EV_TAPPED, /* the tap is enough                                */
+	ATTEMPT_EV_WARN,
+	ATTEMPT_EV_ASK_PIN,
+	ATTEMPT_EV_SIGN,
 	ATTEMPT_EV_ANSWER, /* from outside                                     */
 	ATTEMPT_EV_HASHED,
 	ATTEMPT_EV_BUSY,
+	ATTEMPT_EV_PRESENTED,
+	ATTEMPT_EV_FOUND,
+	ATTEMPT_EV_TOUCHED,
+	ATTEMPT_EV_SIGNED,
+	ATTEMPT_EV_TOKEN_FAILED,
 	ATTEMPT_EV_CANCEL,
 	ATTEMPT_EV_TIMEOUT,
 	ATTEMPT_EV_RIGHT, /* from the actions                                 */
 	ATTEMPT_EV_MUST_CHANGE,
 	ATTEMPT_EV_CONFIRM,
 	ATTEMPT_EV_SECOND,
+	ATTEMPT_EV_SECOND_PROVED,
 	ATTEMPT_EV_FAULT,
 	ATTEMPT_EV_REFUSED, /* has no row anywhere: it is over                  */
 	ATTEMPT_N_EVENTS,
@@ -71,9 +94,14 @@ const struct attempt_cell *attempt_cell(unsigned state, unsigned event);
 
 /* One person of the attempt, and what the store says about the name. */
 struct person {
+	bool is_named;         /* said, whether or not it is a name                   */
 	char name[LIMIT_NAME]; /* as typed, normalised; empty: not a name             */
 	bool by_number;        /* the session's owner                                 */
 	uint32_t number;
+	char alias[LIMIT_NAME]; /* of a token that nobody has: shares a row of lockout */
+	enum cw_factor factor; /* that is being tried; 0: the password               */
+	struct token token;    /* enrolled row that it is tried with; number 0: none  */
+	uint32_t counter;      /* of the key, to be stored with the success           */
 	bool is_known;
 	bool is_damaged;
 	bool has_password;
@@ -82,7 +110,31 @@ struct person {
 	struct lockout_key key;
 	struct lockout lockout; /* as it holds if the try fails                        */
 	bool is_counted;        /* and neither cleared nor left standing               */
-	bool is_proved;         /* PASSWORD_YES, in this attempt                       */
+	bool is_proved;         /* PASSWORD_YES or TOKEN_YES, or tapped; in this attempt */
+	enum cw_assurance assurance; /* how sure, once it is proved                   */
+	const char *note;       /* let in by a rule of the site: for the record; or NULL */
+	char reader[LIMIT_NAME]; /* where the token lies                              */
+};
+
+/* The token that an attempt is about to let sign. Zeroed: none. */
+struct held {
+	bool is_chosen;      /* the person asked for this factor: no other instead       */
+	enum cw_factor factor;
+	struct token_sight sight; /* presented; kind 0: nothing                         */
+	uint32_t candidate;
+	uint32_t skip;       /* candidates that could not, of the looks before          */
+	uint32_t n;
+	bool needs_pin;
+	bool has_pad;
+	bool is_final;       /* a wrong PIN locks it                                    */
+	bool is_locked;
+	bool is_warned;
+	bool wants_pin;      /* it said so in the attempt before                        */
+	uint32_t tries_left;
+	struct secret pin;
+	bool has_challenge;  /* made, and not used                                      */
+	struct challenge challenge;
+	uint8_t digest[32];
 };
 
 /* What a route adds to the table. */
@@ -93,6 +145,8 @@ struct route {
 	enum audit_event event;
 	bool needs_session; /* an open one                                        */
 	bool needs_unlocked;
+	bool takes_tokens;
+	bool takes_badges; /* a tap is something here                                */
 	int (*find)(struct attempt *a, struct person *person);
 	/* Inside the transaction of a success. Return: 0; -errno. */
 	int (*finish)(struct attempt *a, const struct moment *now);
@@ -115,6 +169,13 @@ struct attempt {
 	const char *fault;       /* message id for the next prompt; NULL: none         */
 	int error;               /* of the store: returned to the caller               */
 	struct secret *answer;   /* during attempt_answer() only                       */
+	/* During the call that brings it only. */
+	const struct token_found *found;
+	const struct token_answer *reply;
+	enum token_error token_error;
+	bool needs_strong;       /* a token of the person, and nothing else            */
+	struct held held;
+	struct attempt_token token;
 	struct secret old;       /* proved; until the new one is accepted              */
 	struct secret candidate; /* the new one                                        */
 	struct verifier made;
@@ -124,6 +185,7 @@ struct attempt {
 	struct password_job job;
 	bool has_approval;
 	struct approval_request approval;
+	struct witness_request witness;
 	uint8_t nonce[16];
 	char admin[LIMIT_NAME]; /* recovery: the account to be made                   */
 	struct attempt_result result;
@@ -153,6 +215,9 @@ void attempt_entry(const struct attempt *a, const struct person *person, const s
 int attempt_record(struct attempt *a, struct journal_entry *entry, struct person *uncount,
 		   const struct moment *now);
 
+/* Asked again, with what is wrong; not for ever. Return: @event; ATTEMPT_EV_CANCEL. */
+enum attempt_event attempt_again(struct attempt *a, const char *message, enum attempt_event event);
+
 /* signin-person.c */
 int person_find(struct attempt *a, struct person *person);
 int person_find_recovery(struct attempt *a, struct person *person);
@@ -161,33 +226,63 @@ const char *person_trouble(const struct attempt *a, const struct person *person,
 			   const struct moment *now);
 /* Reads again what may have changed since. Return: 0; -ESTALE; -EIO. */
 int person_again(struct attempt *a, struct person *person);
+/* Is it proved by something that the person holds, the code of a badge included? */
+bool person_uses_token(const struct person *person);
 bool person_must_change(const struct attempt *a, const struct person *person,
 			const struct moment *now);
 
+/* signin-choose.c */
+/* How it begins: by what the request says, what lies there, what is needed. */
+enum attempt_event attempt_way(struct attempt *a, const struct attempt_request *request);
+/* Who it is has been said: how is it proved? */
+enum attempt_event attempt_way_named(struct attempt *a);
+/* The token cannot be used: by something else, with @message, or over. */
+enum attempt_event attempt_way_instead(struct attempt *a, const char *message);
+/* Is it something for this attempt, as it stands? */
+bool attempt_takes(const struct attempt *a, const struct token_sight *sight);
+bool attempt_has_factor(const struct attempt *a, enum cw_factor factor);
+
 /* Success: one transaction with everything. Return: 0; -ESTALE; -errno. */
 int attempt_commit(struct attempt *a, const struct moment *now);
+int person_store_counter(struct attempt *a, struct person *person, const struct moment *now);
+bool person_detail(const struct person *person, char ret_detail[static LIMIT_NAME]);
+void result_take_person(struct attempt_result *result, const struct person *person);
 int finish_sign_in(struct attempt *a, const struct moment *now);
 int finish_unlock(struct attempt *a, const struct moment *now);
 int finish_reauth(struct attempt *a, const struct moment *now);
 int finish_change(struct attempt *a, const struct moment *now);
 int finish_recover(struct attempt *a, const struct moment *now);
+int finish_witness(struct attempt *a, const struct moment *now);
+
+/* signin-witness.c. Return: 0; -EINVAL (no care action that asks for a witness). */
+int witness_take(struct attempt *a, const struct witness_request *request);
 
 /* Roles that grant careward.accounts, by the policy in force. */
 void attempt_admins(const struct policy *policy, struct admin_rule *ret_rule);
 
-/* Is there any way to this approval, with a password? Return: CW_REASON_NONE: yes. */
+/*
+ * Is there any way to this approval?
+ * @ret_need:  what the person has to be proved with: PASSWORD or STRONG
+ *
+ * Return: CW_REASON_NONE: yes.
+ */
 enum cw_reason approval_obstacle(const struct attempt *a, const struct moment *now,
-				 bool *ret_is_fresh);
+				 bool *ret_is_fresh, enum cw_assurance *ret_need);
 enum attempt_event approval_refuse(struct attempt *a, const struct moment *now,
 				   enum audit_outcome outcome, enum cw_reason reason,
 				   const char *message);
 
 /* The actions, by the file that they stand in. */
 attempt_action ask_name, take_name, ask_password, try_password, judge, note_busy;  /* try */
+attempt_action ask_choice, take_choice, take_presented;                            /* choose */
+attempt_action ask_insert, look_again, look, take_found, judge_failed;             /* token */
+attempt_action ask_last_try, take_last_try, ask_pin, take_pin;                     /* pin */
+attempt_action let_sign, show_touch, judge_token;                                  /* prove */
+attempt_action take_badge, ask_digits, judge_badge;                                /* badge */
 attempt_action note_cancel, note_timeout, finish;                                  /* end */
 attempt_action ask_new, take_new, take_again, judge_new, busy_new;                 /* change */
 attempt_action ask_code, judge_code, ask_admin, take_admin;                        /* recover */
-attempt_action start_confirm, take_confirm, ask_second, take_second, judge_second; /* approve */
+attempt_action start_confirm, take_confirm, ask_second, take_second;               /* approve */
 attempt_action ask_second_confirm, take_second_confirm, give;
 
 #endif

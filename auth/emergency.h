@@ -110,32 +110,6 @@ int emergency_on_event(struct store *store, struct seat *seat, const char *what,
 int emergency_resume(struct store *store, struct seat *seats, uint32_t n_seats,
 		     const struct moment *now);
 
-/*
- * Claims are bounded per peer; what comes faster is joined into one entry with a
- * count. A start and an end are never joined.
- */
-#define CLAIMS_PER_WINDOW 32u
-#define CLAIMS_WINDOW_MS  1000u
-struct claim_budget {
-	uint64_t window_ms; /* boot time at which the window began                    */
-	uint32_t taken;     /* in this window                                         */
-	uint64_t joined;    /* not yet written down                                   */
-};
-
-/* Return: true: take the record in; false: it was counted to be joined. */
-bool claim_budget_take(struct claim_budget *budget, const struct ring_record *record,
-		       const struct moment *now);
-
-/*
- * claim_budget_flush() - write down how many were joined, if any
- *
- * To be called in every window and at the end of the connection.
- *
- * Return: 0; what journal_append() returns: the count is kept.
- */
-int claim_budget_flush(struct store *store, const struct seat *seat, struct claim_budget *budget,
-		       uint32_t peer_uid, const struct moment *now);
-
 /* Reviews. */
 struct review {
 	uint8_t id[16];

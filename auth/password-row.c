@@ -43,19 +43,12 @@ static own_frame_ int row_open(struct store *store, const struct stored_row *row
 			       struct password *ret_password) {
 	cleanup_(password_wipe) struct password password = { 0 };
 	uint8_t plain[ROW_SEALED_MAX];
-	uint8_t mac[32];
-	size_t n = sizeof(plain);
+	size_t n = 0;
 	int r;
 
-	r = authenticator_row_mac(store, row, mac);
-	if (r < 0)
-		return r;
-	if (!equal_32(mac, row->mac) || row->n_key != 0)
+	if (row->n_key != 0)
 		return -EBADMSG;
-	if (row->state <= AUTHENTICATOR_NONE || row->state >= AUTHENTICATOR_N_STATES)
-		return -EBADMSG;
-	r = store_unseal(store, "authenticators", row->number, (uint64_t)row->generation,
-	                 row->sealed, row->n_sealed, plain, &n);
+	r = authenticator_unseal(store, row, plain, &n);
 	if (r < 0)
 		return r;
 	r = password_decode(plain, n, &password);
@@ -99,77 +92,12 @@ static own_frame_ int row_close(struct store *store, const struct password *pass
 		.factor = CW_FACTOR_PASSWORD,
 		.state = password->disabled ? AUTHENTICATOR_DISABLED : AUTHENTICATOR_ENABLED,
 		.generation = (int64_t)password->generation,
-		.n_sealed = sizeof(row->sealed),
 	};
 	if (n == 0)
 		return -EINVAL;
-	r = store_seal(store, "authenticators", row->number, password->generation, plain, n,
-	               row->sealed, &row->n_sealed);
-	if (r == 0)
-		r = authenticator_row_mac(store, row, row->mac);
+	r = authenticator_seal(store, plain, n, row);
 	explicit_bzero(plain, sizeof(plain));
 	return r;
-}
-
-/* The seal is bound to the row's number, so the number is taken first. */
-static int row_insert(struct store *store, uint32_t account, uint64_t *ret_number) {
-	sqlite3_stmt *stmt = NULL;
-	sqlite3_int64 number;
-	int r;
-
-	r = store_prepare(store,
-	                  "INSERT INTO authenticators (account, factor, state, generation, "
-	                  "lookup, sealed, mac) VALUES (?1, ?2, 0, 0, x'', x'', x'')",
-	                  &stmt);
-	if (r < 0)
-		return r;
-	if (sqlite3_bind_int64(stmt, 1, account) != SQLITE_OK ||
-	    sqlite3_bind_int64(stmt, 2, CW_FACTOR_PASSWORD) != SQLITE_OK)
-		return -EIO;
-	r = sql_done(stmt);
-	if (r < 0)
-		return r;
-	number = sqlite3_last_insert_rowid(sqlite3_db_handle(stmt));
-	if (number < 1 || number > UINT32_MAX)
-		return -EIO;
-	*ret_number = (uint64_t)number;
-	return 0;
-}
-
-static int row_bind(sqlite3_stmt *stmt, const struct stored_row *row, int64_t generation) {
-	const int codes[] = {
-		sqlite3_bind_int64(stmt, 1, row->state),
-		sqlite3_bind_int64(stmt, 2, row->generation),
-		sqlite3_bind_blob(stmt, 3, row->sealed, (int)row->n_sealed, SQLITE_STATIC),
-		sqlite3_bind_blob(stmt, 4, row->mac, sizeof(row->mac), SQLITE_STATIC),
-		sqlite3_bind_int64(stmt, 5, row->number),
-		sqlite3_bind_int64(stmt, 6, row->account),
-		sqlite3_bind_int64(stmt, 7, generation),
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(codes); ++i)
-		if (codes[i] != SQLITE_OK)
-			return -EIO;
-	return 0;
-}
-
-/* Return: 0; -ESTALE (another generation stands there, or nothing); -errno. */
-static int row_update(struct store *store, const struct stored_row *row, int64_t generation) {
-	sqlite3_stmt *stmt = NULL;
-	int r;
-
-	r = store_prepare(store,
-	                  "UPDATE authenticators SET state = ?1, generation = ?2, sealed = ?3, "
-	                  "mac = ?4 WHERE number = ?5 AND account = ?6 AND generation = ?7",
-	                  &stmt);
-	if (r < 0)
-		return r;
-	r = row_bind(stmt, row, generation);
-	if (r == 0)
-		r = sql_done(stmt);
-	if (r < 0)
-		return r;
-	return sqlite3_changes(sqlite3_db_handle(stmt)) == 1 ? 0 : -ESTALE;
 }
 
 /* Is this the generation that stands there, and is what stands there whole? */
@@ -204,7 +132,7 @@ static own_frame_ int store_rows(struct store *store, const struct actor *actor,
 
 	if (new->number == 0) {
 		generation = 0;
-		r = row_insert(store, new->account, &new->number);
+		r = authenticator_insert(store, new->account, CW_FACTOR_PASSWORD, &new->number);
 		if (r < 0)
 			return r;
 	}
@@ -212,7 +140,7 @@ static own_frame_ int store_rows(struct store *store, const struct actor *actor,
 	r = row_close(store, new, &row);
 	if (r < 0)
 		return r;
-	r = row_update(store, &row, (int64_t)generation);
+	r = authenticator_update(store, &row, (int64_t)generation);
 	if (r < 0)
 		return r;
 	return account_record(store, actor, now, event, new->account, "factor=password");
@@ -338,20 +266,19 @@ int account_has_usable_factor(struct store *store, uint32_t number, const struct
 	int r;
 
 	r = password_is_usable(store, number, now);
+	if (r == 0)
+		r = account_has_usable_token(store, number, now);
 	if (r != 0)
 		return r;
 	r = store_prepare(store,
 	                  "SELECT 1 FROM authenticators WHERE account = ?1 AND state = ?2 "
-	                  "AND factor IN (?3, ?4, ?5) LIMIT 1",
+	                  "AND factor = ?3 LIMIT 1",
 	                  &stmt);
 	if (r < 0)
 		return -EIO;
-	/* A badge or its code opens care only: nobody administers with it. */
 	if (sqlite3_bind_int64(stmt, 1, number) != SQLITE_OK ||
 	    sqlite3_bind_int64(stmt, 2, AUTHENTICATOR_ENABLED) != SQLITE_OK ||
-	    sqlite3_bind_int64(stmt, 3, CW_FACTOR_SMARTCARD) != SQLITE_OK ||
-	    sqlite3_bind_int64(stmt, 4, CW_FACTOR_FIDO2) != SQLITE_OK ||
-	    sqlite3_bind_int64(stmt, 5, CW_FACTOR_DIRECTORY) != SQLITE_OK)
+	    sqlite3_bind_int64(stmt, 3, CW_FACTOR_DIRECTORY) != SQLITE_OK)
 		return -EIO;
 	r = sql_row(stmt, &found);
 	return r < 0 ? -EIO : found;

@@ -16,6 +16,7 @@
 
 #include "auth/account.h"
 #include "auth/password.h"
+#include "auth/token.h"
 #include "common/cleanup.h"
 
 struct sqlite3_stmt;
@@ -26,6 +27,7 @@ struct sqlite3_stmt;
 #define ROW_FORMAT 1u
 #define ACCOUNT_PLAIN_MAX 1280u  /* 36, 3 texts and 16 roles of at most 64        */
 #define PASSWORD_PLAIN_MAX 1536u /* 24, and 25 verifiers of 60                    */
+#define TOKEN_PLAIN_MAX 1280u    /* 16, a label of 64, 25, ids of 512 and 600      */
 #define ROW_SEALED_MAX (PASSWORD_PLAIN_MAX + STORE_SEAL_OVERHEAD)
 #define ROW_LOOKUP_MAX 64u
 
@@ -63,6 +65,14 @@ int account_decode(const uint8_t *plain, size_t n_plain, struct account *ret_acc
 size_t password_encode(const struct password *password,
                        uint8_t ret_plain[static PASSWORD_PLAIN_MAX]);
 int password_decode(const uint8_t *plain, size_t n_plain, struct password *ret_password);
+size_t token_encode(const struct token *token, uint8_t ret_plain[static TOKEN_PLAIN_MAX]);
+int token_decode(const uint8_t *plain, size_t n_plain, struct token *ret_token);
+
+/* The form of a verifier, inside of others. */
+struct layout_writer;
+struct layout_reader;
+void layout_put_verifier(struct layout_writer *w, const struct verifier *verifier);
+void layout_get_verifier(struct layout_reader *r, struct verifier *ret_verifier);
 
 /* The column name_key. Return: 0; -EIO. */
 int account_name_key(struct store *store, const char *name, uint8_t ret_key[32]);
@@ -109,11 +119,36 @@ int account_next(struct store *store, uint32_t after, uint32_t *ret_number);
 
 /* Has it anything that can open more than care? Return: 1 or 0; -EIO. */
 int account_has_usable_factor(struct store *store, uint32_t number, const struct moment *now);
+/* ... a card or a key among it. Return: 1 or 0; -EIO. */
+int account_has_usable_token(struct store *store, uint32_t number, const struct moment *now);
+/* Did @by enrol one of its tokens? Return: 1 or 0; -EIO. */
+int account_has_token_of(struct store *store, uint32_t number, uint32_t by);
 
 /* May an entry of this event carry an account's digest? 108 and 3xx do. */
 bool account_event_has_digest(enum audit_event event);
 
-/* Helpers of SQL: step once to the end, or to one row. */
+/*
+ * An authenticator's row, whatever its kind
+ *
+ * authenticator_insert(): an empty row, whose number the seal is bound to.
+ *   Return: 0; -errno.
+ * authenticator_seal(): fills sealed and mac of @row, whose other columns are set.
+ *   Return: 0; -EIO.
+ * authenticator_update(): writes the row over its @generation. Return: 0; -ESTALE
+ *   (another generation stands there, or nothing); -errno.
+ * authenticator_unseal(): MAC, state, seal. The caller wipes @ret_plain. Return: 0;
+ *   -EBADMSG (not the row that was written); -EIO.
+ */
+int authenticator_insert(struct store *store, uint32_t account, enum cw_factor factor,
+                         uint64_t *ret_number);
+int authenticator_seal(struct store *store, const uint8_t *plain, size_t n_plain,
+                       struct stored_row *row);
+int authenticator_update(struct store *store, const struct stored_row *row, int64_t generation);
+int authenticator_unseal(struct store *store, const struct stored_row *row,
+                         uint8_t ret_plain[static ROW_SEALED_MAX], size_t *ret_n);
+
+/* Helpers of SQL: insert one row, step once to the end, or to one row. */
+int sql_insert(struct sqlite3_stmt *stmt, uint64_t *ret_number); /* Return: 0; -errno */
 int sql_done(struct sqlite3_stmt *stmt);               /* Return: 0; -errno */
 int sql_row(struct sqlite3_stmt *stmt, bool *ret_row); /* Return: 0; -errno */
 void sql_reset(struct sqlite3_stmt *stmt);

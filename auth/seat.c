@@ -173,6 +173,12 @@ void seat_state(const struct seat *seat, const struct policy_table *table, const
 		state.reauth_assurance = (uint8_t)s->reauth_assurance;
 		state.suspended = s->lock == SEAT_SUSPENDED;
 	}
+	if (seat->witness.action != 0 &&
+	    seat_is_witnessed(seat, table, seat->witness.action - 1, now)) {
+		/* For care alone: what is sensitive asks who confirmed, and nobody did. */
+		state.witnessed = 1;
+		state.confirmed = (uint16_t)seat->witness.action;
+	}
 	if (seat->emergency.open) {
 		state.emergency = 1;
 		memcpy(state.emergency_id, seat->emergency.id, sizeof(state.emergency_id));
@@ -216,6 +222,12 @@ static void session_take_account(struct session *s, const struct account *accoun
 		  account->display[0] != '\0' ? account->display : account->name);
 }
 
+/* What it was opened or raised with lies there, and is missed when it is taken away. */
+static void session_take_token(struct session *s, const struct attempt_result *result) {
+	s->token = result->token;
+	text_copy(s->reader, sizeof(s->reader), result->reader);
+}
+
 /* Is it a success, and of the right kind? */
 static bool result_opens(const struct attempt_result *result, enum cw_purpose purpose) {
 	return result->success == ATTEMPT_YES && result->purpose == purpose &&
@@ -237,6 +249,8 @@ void seat_open(struct seat *seat, const struct attempt_result *result, uint64_t 
 		.lock = SEAT_UNLOCKED,
 	};
 	session_take_account(&seat->session, &result->account);
+	session_take_token(&seat->session, result);
+	seat->witness = (struct witness){ 0 };
 }
 
 /* Is the result about the person whose session this is? */
@@ -251,6 +265,7 @@ void seat_unlock(struct seat *seat, const struct attempt_result *result, const s
 	seat->session.roles = result->roles;
 	seat->session.assurance = result->assurance;
 	seat->session.factor = result->factor;
+	session_take_token(&seat->session, result);
 	seat->session.activity_ms = now->boot_ms;
 	seat->session.lock = SEAT_UNLOCKED;
 }
@@ -264,6 +279,7 @@ void seat_reauth(struct seat *seat, const struct attempt_result *result, const s
 	if (result->assurance > seat->session.assurance) {
 		seat->session.assurance = result->assurance;
 		seat->session.factor = result->factor;
+		session_take_token(&seat->session, result);
 	}
 	seat->session.activity_ms = now->boot_ms;
 }
@@ -326,6 +342,7 @@ int seat_lock(struct store *store, struct seat *seat, const struct moment *now, 
 	if (seat->session.number == 0 || seat->session.lock != SEAT_UNLOCKED)
 		return 0;
 	seat->session.lock = SEAT_LOCKED;
+	seat->witness = (struct witness){ 0 };
 	session_void(&seat->session, now);
 	return record_end(store, seat, now, EVENT_LOCK, why);
 }
@@ -342,6 +359,7 @@ int seat_close(struct store *store, struct seat *seat, const struct moment *now,
 		return 0;
 	r = record_end(store, seat, now, EVENT_SIGN_OUT, why);
 	seat->session = (struct session){ 0 };
+	seat->witness = (struct witness){ 0 };
 	return r;
 }
 

@@ -19,6 +19,7 @@
 #include "common/moment.h"
 #include "policy/config.h"
 #include "policy/decide.h"
+#include "tokens/token.h"
 
 enum seat_lock {
 	SEAT_UNLOCKED = 0,
@@ -52,6 +53,7 @@ struct witness {
 	uint32_t account;   /* of the second person                                   */
 	uint64_t until_ms;  /* boot time                                              */
 	uint64_t session;   /* for which it was given                                 */
+	uint64_t generation; /* of the policy that the index is of                     */
 	char object[LIMIT_OBJECT];
 };
 
@@ -141,6 +143,32 @@ bool seat_refresh(struct store *store, struct seat *seat, const struct policy *p
 /* Locks when idle for as long as the context says. Return: true when it locked. */
 bool seat_tick(struct store *store, struct seat *seat, const struct policy *policy,
 	       const struct moment *now);
+
+/*
+ * Tokens at the seat (seat-token.c)
+ *
+ * seat_removed(): the session's card was taken away, or its reader has gone: locks
+ * where every context that may be in force says so; recorded either way.
+ * Return: true when it locked. The lock holds also when it could not be recorded.
+ */
+bool seat_removed(struct store *store, struct seat *seat, const struct policy *policy,
+		  const struct token_sight *sight, const struct moment *now);
+
+/* Is this the owner's badge again, where the site lets that lock? */
+bool seat_taps_out(struct store *store, const struct seat *seat, const struct policy *policy,
+		   const struct token_sight *sight);
+
+/* How long a witness holds. */
+#define WITNESS_VALID_MS 120000u
+
+/* A second person has checked: @result is a success of CW_PURPOSE_WITNESS. */
+void seat_witness(struct seat *seat, const struct attempt_result *result,
+		  const struct moment *now);
+/* Does it hold now, for this action? @action: index. */
+bool seat_is_witnessed(const struct seat *seat, const struct policy_table *table, uint32_t action,
+		       const struct moment *now);
+/* The action was done and recorded: once. */
+void seat_witness_used(struct seat *seat, uint32_t action);
 
 /* Bits of the roles by name that @policy knows. Unknown names give nothing. */
 uint32_t seat_role_bits(const struct policy_table *table, const char (*names)[POLICY_NAME_SIZE],

@@ -19,17 +19,18 @@ static const struct policy_action *action_of(const struct attempt *a) {
 		       : NULL;
 }
 
-/* A state in which the person has just given a password. */
-static void as_if_fresh(struct policy_state *state, const struct moment *now) {
+/* A state in which the person has just been proved like that. */
+static void as_if_fresh(struct policy_state *state, enum cw_assurance assurance,
+			const struct moment *now) {
 	state->reauth_at = now->boot_ms == 0 ? 1 : now->boot_ms;
-	if (state->reauth_assurance < CW_ASSURANCE_PASSWORD)
-		state->reauth_assurance = CW_ASSURANCE_PASSWORD;
-	if (state->assurance < CW_ASSURANCE_PASSWORD)
-		state->assurance = CW_ASSURANCE_PASSWORD;
+	if (state->reauth_assurance < assurance)
+		state->reauth_assurance = (uint8_t)assurance;
+	if (state->assurance < assurance)
+		state->assurance = (uint8_t)assurance;
 }
 
 enum cw_reason approval_obstacle(const struct attempt *a, const struct moment *now,
-				 bool *ret_is_fresh) {
+				 bool *ret_is_fresh, enum cw_assurance *ret_need) {
 	const struct policy_table *t = &a->auth->policy->table;
 	uint32_t action = a->approval.action;
 	struct policy_state state;
@@ -38,12 +39,16 @@ enum cw_reason approval_obstacle(const struct attempt *a, const struct moment *n
 	seat_state(a->seat, t, now, OWN_LEASE_MS, &state);
 	if (policy_decide(t, &state, action, now->boot_ms) == CW_CONFIRM) {
 		*ret_is_fresh = true;
+		*ret_need = (enum cw_assurance)state.reauth_assurance;
 		return CW_REASON_NONE;
 	}
 	*ret_is_fresh = false;
-	as_if_fresh(&state, now);
-	if (policy_decide(t, &state, action, now->boot_ms) == CW_CONFIRM)
-		return CW_REASON_NONE;
+	for (enum cw_assurance need = CW_ASSURANCE_PASSWORD; need < CW_N_ASSURANCES; ++need) {
+		*ret_need = need;
+		as_if_fresh(&state, need, now);
+		if (policy_decide(t, &state, action, now->boot_ms) == CW_CONFIRM)
+			return CW_REASON_NONE;
+	}
 	reason = policy_reason(t, &state, action, now->boot_ms);
 	return reason == CW_REASON_NONE ? CW_REASON_ROLE : reason;
 }
@@ -80,14 +85,13 @@ static int note_reauth(struct attempt *a, const struct moment *now) {
 		return r;
 	result.success = ATTEMPT_YES;
 	result.purpose = CW_PURPOSE_REAUTH;
-	result.account = a->first.account;
-	result.assurance = CW_ASSURANCE_PASSWORD;
-	result.factor = CW_FACTOR_PASSWORD;
+	result_take_person(&result, &a->first);
 	seat_reauth(a->seat, &result, now);
 	return 0;
 }
 
 enum attempt_event start_confirm(struct attempt *a, const struct moment *now) {
+	enum cw_assurance need = CW_ASSURANCE_NONE;
 	bool is_fresh = false;
 	enum cw_reason reason;
 	int r = 0;
@@ -98,7 +102,7 @@ enum attempt_event start_confirm(struct attempt *a, const struct moment *now) {
 		return attempt_fail(a, r);
 	if (r == -ESTALE || a->seat->session.number != a->session)
 		return approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_OTHER_SESSION, "stale");
-	reason = approval_obstacle(a, now, &is_fresh);
+	reason = approval_obstacle(a, now, &is_fresh, &need);
 	if (reason != CW_REASON_NONE || !is_fresh)
 		return approval_refuse(a, now, OUTCOME_REFUSED,
 				       reason == CW_REASON_NONE ? CW_REASON_STALE : reason,
@@ -125,13 +129,16 @@ enum attempt_event take_confirm(struct attempt *a, const struct moment *now) {
 }
 
 enum attempt_event ask_second(struct attempt *a, const struct moment *now) {
+	if (a->who == &a->first)
+		a->held = (struct held){ 0 }; /* the first person's */
 	a->who = &a->second;
 	return attempt_ask(a, now, CW_FIELD_NAME, false, "ask-second-name", NULL);
 }
 
 enum attempt_event take_second(struct attempt *a, const struct moment *now) {
+	(void)now;
 	person_take_name(a, &a->second);
-	return attempt_ask(a, now, CW_FIELD_PASSWORD, true, "ask-second-password", NULL);
+	return attempt_way_named(a);
 }
 
 /* Would the second person be let do it alone, but for the confirmation? */
@@ -143,20 +150,17 @@ static enum cw_reason second_obstacle(const struct attempt *a, const struct mome
 	seat_state(a->seat, t, now, OWN_LEASE_MS, &state);
 	state.account = second->number;
 	state.roles = seat_role_bits(t, second->roles, second->n_roles);
-	state.assurance = CW_ASSURANCE_PASSWORD;
-	state.reauth_assurance = CW_ASSURANCE_PASSWORD;
+	state.assurance = (uint8_t)a->second.assurance;
+	state.reauth_assurance = (uint8_t)a->second.assurance;
 	state.reauth_at = now->boot_ms == 0 ? 1 : now->boot_ms;
 	if (policy_decide(t, &state, a->approval.action, now->boot_ms) == CW_CONFIRM)
 		return CW_REASON_NONE;
 	return policy_reason(t, &state, a->approval.action, now->boot_ms);
 }
 
-enum attempt_event judge_second(struct attempt *a, const struct moment *now) {
-	enum attempt_event event = person_prove(a, now);
+enum attempt_event second_proved(struct attempt *a, const struct moment *now) {
 	enum cw_reason reason;
 
-	if (event != ATTEMPT_EV_RIGHT)
-		return event;
 	if (person_must_change(a, &a->second, now))
 		return approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_ASSURANCE,
 				       "second-must-change");
@@ -168,7 +172,7 @@ enum attempt_event judge_second(struct attempt *a, const struct moment *now) {
 	reason = second_obstacle(a, now);
 	if (reason != CW_REASON_NONE)
 		return approval_refuse(a, now, OUTCOME_REFUSED, reason, "not-entitled");
-	return ATTEMPT_EV_RIGHT;
+	return ATTEMPT_EV_SECOND_PROVED;
 }
 
 enum attempt_event ask_second_confirm(struct attempt *a, const struct moment *now) {
@@ -196,6 +200,9 @@ static int second_again(struct attempt *a, const struct moment *now) {
 		return r == -ESTALE ? -EPERM : r;
 	if (person_trouble(a, &a->second, now) || second_obstacle(a, now) != CW_REASON_NONE)
 		return -EPERM;
+	r = person_store_counter(a, &a->second, now);
+	if (r < 0)
+		return r == -ESTALE ? -EPERM : r;
 	return lockout_clear(a->auth->store, &a->second.key);
 }
 
@@ -214,8 +221,8 @@ static int give_rows(struct attempt *a, const struct moment *now) {
 	r = second_again(a, now);
 	if (r == 0)
 		r = approval_give(store, a->auth->policy, a->seat, &a->actor, &a->approval,
-				  a->nonce, second, CW_ASSURANCE_PASSWORD, now, a->result.receipt,
-				  &a->result.n_receipt);
+				  a->nonce, second, a->second.assurance, NULL, 0, now,
+				  a->result.receipt, &a->result.n_receipt);
 	if (r < 0)
 		return r;
 	transaction = NULL; /* a commit that fails rolls back by itself */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "auth/attempt.h"
+#include "auth/copy.h"
 #include "auth/row.h"
 
 static struct actor self(const struct attempt *a) {
@@ -13,8 +14,8 @@ static struct actor self(const struct attempt *a) {
 
 	actor.account = a->first.account.number;
 	actor.seat = (uint8_t)(a->seat->index + 1);
-	actor.assurance = CW_ASSURANCE_PASSWORD;
-	actor.factor = CW_FACTOR_PASSWORD;
+	actor.assurance = (uint8_t)a->first.assurance;
+	actor.factor = (uint8_t)a->first.key.factor;
 	actor.session = a->seat->session.number;
 	return actor;
 }
@@ -35,6 +36,30 @@ static int store_new(struct attempt *a, const struct moment *now) {
 	return password_store(a->auth->store, &actor, now, EVENT_PASSWORD_CHANGED, password);
 }
 
+/*
+ * person_store_counter() - the key's counter, in the transaction of the success
+ *
+ * The row is the one that was verified against: two sign-ins at once with the
+ * same key cannot both be the newest.
+ *
+ * Return: 0; -ESTALE; -errno.
+ */
+int person_store_counter(struct attempt *a, struct person *person, const struct moment *now) {
+	struct actor actor = self(a);
+	int r;
+
+	if (person->factor != CW_FACTOR_FIDO2 || person->counter == person->token.key.counter)
+		return 0;
+	actor.account = person->account.number;
+	actor.assurance = (uint8_t)person->assurance;
+	actor.factor = CW_FACTOR_FIDO2;
+	person->token.key.counter = person->counter;
+	r = token_store(a->auth->store, &actor, now, EVENT_TOKEN_COUNTER, &person->token);
+	if (r < 0)
+		person->token.key.counter = 0; /* not what the row says: never tried again */
+	return r;
+}
+
 static int store_rehashed(struct attempt *a, const struct moment *now) {
 	struct actor actor = self(a);
 
@@ -44,8 +69,10 @@ static int store_rehashed(struct attempt *a, const struct moment *now) {
 }
 
 static bool is_rehashed(const struct attempt *a) {
-	return !a->is_made && a->job.kind == PASSWORD_JOB_VERIFY && a->job.rehash &&
-	       a->job.matched == PASSWORD_YES && a->job.is_made == PASSWORD_YES;
+	const struct password_job *job = &a->job;
+
+	return !a->is_made && !person_uses_token(&a->first) && job->kind == PASSWORD_JOB_VERIFY &&
+	       job->rehash && job->matched == PASSWORD_YES && job->is_made == PASSWORD_YES;
 }
 
 /* What held when the password was right has to hold now. Return: 0; -ESTALE; -EIO. */
@@ -84,6 +111,8 @@ static int commit_once(struct attempt *a, const struct moment *now, bool with_re
 	else if (r == 0 && with_rehash)
 		r = store_rehashed(a, now);
 	if (r == 0)
+		r = person_store_counter(a, &a->first, now);
+	if (r == 0)
 		r = a->route->finish(a, now);
 	if (r < 0)
 		return r;
@@ -107,9 +136,20 @@ int attempt_commit(struct attempt *a, const struct moment *now) {
  * What each route adds to the transaction
  */
 
+/* Which token, and what the site's rules let pass. Return: false: none. */
+bool person_detail(const struct person *person, char ret_detail[static LIMIT_NAME]) {
+	if (!person_uses_token(person))
+		return false;
+	(void)snprintf(ret_detail, LIMIT_NAME, "token=%llu%s%s",
+		       (unsigned long long)person->token.number, person->note ? " " : "",
+		       person->note ? person->note : "");
+	return true;
+}
+
 static int append_ok(struct attempt *a, const struct moment *now, enum audit_event event,
 		     uint64_t session, uint32_t target) {
 	struct journal_entry entry;
+	char detail[LIMIT_NAME];
 
 	attempt_entry(a, &a->first, now, event, OUTCOME_OK, &entry);
 	entry.session = session;
@@ -117,6 +157,8 @@ static int append_ok(struct attempt *a, const struct moment *now, enum audit_eve
 	entry.context = seat_context(a->seat, &a->auth->policy->table, now);
 	if (a->is_made)
 		entry.detail = "after=forced-change";
+	else if (person_detail(&a->first, detail))
+		entry.detail = detail;
 	return journal_append(a->auth->store, &entry);
 }
 
@@ -187,7 +229,7 @@ static const char *message_of(const struct attempt *a) {
 	static const char *const messages[] = {
 		[CW_PURPOSE_SIGN_IN] = "signed-in",       [CW_PURPOSE_UNLOCK] = "unlocked",
 		[CW_PURPOSE_REAUTH] = "re-authenticated", [CW_PURPOSE_CHANGE] = "password-changed",
-		[CW_PURPOSE_RECOVER] = "recovered",
+		[CW_PURPOSE_RECOVER] = "recovered",       [CW_PURPOSE_WITNESS] = "witnessed",
 	};
 
 	return messages[a->result.purpose];
@@ -203,6 +245,16 @@ static enum attempt_event fail_stale(struct attempt *a, const struct moment *now
 	return r < 0 ? attempt_fail(a, r) : attempt_end(a, "stale");
 }
 
+void result_take_person(struct attempt_result *result, const struct person *person) {
+	result->account = person->account;
+	result->assurance = person->assurance;
+	result->factor = person->key.factor;
+	if (person_uses_token(person)) {
+		result->token = person->token.number;
+		text_copy(result->reader, sizeof(result->reader), person->reader);
+	}
+}
+
 static void no_result(struct attempt *a) {
 	a->result = (struct attempt_result){ 0 };
 }
@@ -216,11 +268,9 @@ enum attempt_event finish(struct attempt *a, const struct moment *now) {
 		return r == -ESTALE ? fail_stale(a, now) : attempt_fail(a, r);
 	}
 	if (!is_recovery) {
-		a->result.account = a->first.account;
 		a->result.roles = seat_role_bits(&a->auth->policy->table, a->first.account.roles,
 						 a->first.account.n_roles);
-		a->result.assurance = CW_ASSURANCE_PASSWORD;
-		a->result.factor = CW_FACTOR_PASSWORD;
+		result_take_person(&a->result, &a->first);
 	}
 	a->result.message = message_of(a);
 	/* Durable, and only now. */

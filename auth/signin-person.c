@@ -20,6 +20,38 @@ static int load_password(struct attempt *a, struct person *person) {
 	return r == 0 || r == -ENOENT || r == -EBADMSG ? 0 : r;
 }
 
+/* The code stands where the password does: tried, counted and compared alike. */
+static int load_code(struct attempt *a, struct person *person) {
+	struct token code;
+	int r = token_code(a->auth->store, person->account.number, &code);
+
+	person->has_password = r == 0;
+	if (r == -EBADMSG)
+		person->is_damaged = true;
+	explicit_bzero(&person->password, sizeof(person->password));
+	if (r == 0) {
+		person->password.number = code.number;
+		person->password.generation = code.generation;
+		person->password.disabled = code.disabled;
+		person->password.current = code.code;
+	}
+	explicit_bzero(&code, sizeof(code));
+	return r == 0 || r == -ENOENT || r == -EBADMSG ? 0 : r;
+}
+
+static const char *name_of(const struct person *person) {
+	if (person->name[0] != '\0')
+		return person->name;
+	return person->alias[0] != '\0' ? person->alias : no_name;
+}
+
+/* The session's owner, or whose token it is; 0: whoever has the name. */
+static uint32_t number_of(const struct person *person) {
+	if (person->by_number)
+		return person->number;
+	return person->token.number != 0 ? person->token.account : 0;
+}
+
 /*
  * person_find() - look up when the password has been typed, not before
  *
@@ -29,8 +61,9 @@ static int load_password(struct attempt *a, struct person *person) {
  * Return: 0; -EIO.
  */
 int person_find(struct attempt *a, struct person *person) {
-	const char *name = person->name[0] != '\0' ? person->name : no_name;
+	const char *name = name_of(person);
 	struct store *store = a->auth->store;
+	uint32_t number = number_of(person);
 	int64_t subject = 0;
 	int r;
 
@@ -38,22 +71,24 @@ int person_find(struct attempt *a, struct person *person) {
 	r = lockout_unknown(store, name, &subject);
 	if (r < 0)
 		return r;
-	r = person->by_number ? account_by_number(store, person->number, &person->account)
-			      : account_by_name(store, name, &person->account);
+	r = number != 0 ? account_by_number(store, number, &person->account)
+			: account_by_name(store, name, &person->account);
 	if (r < 0 && r != -ENOENT && r != -EBADMSG)
 		return r;
 	person->is_known = r == 0;
 	person->is_damaged = r == -EBADMSG;
 	if (person->is_known)
 		subject = person->account.number;
-	else if (person->by_number)
-		subject = person->number;
+	else if (number != 0)
+		subject = number;
 	person->key = (struct lockout_key){
 		.subject = subject,
-		.factor = CW_FACTOR_PASSWORD,
+		.factor = person->factor != CW_FACTOR_NONE ? person->factor : CW_FACTOR_PASSWORD,
 		.seat = (uint8_t)(a->seat->index + 1),
 	};
-	return person->is_known ? load_password(a, person) : 0;
+	if (!person->is_known)
+		return 0;
+	return person->factor == CW_FACTOR_CODE ? load_code(a, person) : load_password(a, person);
 }
 
 /* The recovery code belongs to nobody. Return: 0; -EIO. */
@@ -73,6 +108,21 @@ int person_find_recovery(struct attempt *a, struct person *person) {
 	return r == 0 || r == -ENOENT || r == -EBADMSG ? 0 : r;
 }
 
+/* Why what was proved with does not count any more, or never did. NULL: it does. */
+static const char *token_trouble(const struct person *person) {
+	if (person->token.number == 0)
+		return "unknown-token";
+	if (person->token.account != person->account.number)
+		return "other-person";
+	if (person->token.disabled)
+		return "token-disabled";
+	if (person->factor != CW_FACTOR_CODE)
+		return NULL;
+	if (!person->has_password)
+		return "no-code";
+	return person->password.disabled ? "code-disabled" : NULL;
+}
+
 const char *person_trouble(const struct attempt *a, const struct person *person,
 			   const struct moment *now) {
 	const struct password_rules *rules = &a->auth->policy->settings.passwords;
@@ -85,6 +135,8 @@ const char *person_trouble(const struct attempt *a, const struct person *person,
 		return "disabled";
 	if (!account_is_valid(&person->account, now))
 		return "not-valid";
+	if (person_uses_token(person))
+		return token_trouble(person);
 	if (!person->has_password)
 		return "no-password";
 	if (person->password.disabled)
@@ -94,13 +146,39 @@ const char *person_trouble(const struct attempt *a, const struct person *person,
 	return NULL;
 }
 
+bool person_uses_token(const struct person *person) {
+	return person->factor != CW_FACTOR_NONE && person->factor != CW_FACTOR_PASSWORD &&
+	       person->factor != CW_FACTOR_RECOVERY;
+}
+
+/* A one-time password is nobody's way in; another factor of the person's still is. */
 bool person_must_change(const struct attempt *a, const struct person *person,
 			const struct moment *now) {
+	if (person_uses_token(person))
+		return false;
 	return person->password.one_time ||
 	       password_is_expired(&person->password, &a->auth->policy->settings.passwords, now);
 }
 
-/* Is the account still the one, and the password still the one that was proved? */
+/* Is the row still the one that it was proved with? Return: 0; -ESTALE; -EIO. */
+static int token_again(struct attempt *a, struct person *person) {
+	struct token token;
+	int r;
+
+	if (!person_uses_token(person) || person->token.number == 0)
+		return 0;
+	r = token_load(a->auth->store, person->token.number, &token);
+	if (r == -ENOENT || r == -EBADMSG)
+		return -ESTALE;
+	if (r == 0 && (token.generation != person->token.generation ||
+		       token.account != person->token.account ||
+		       token.disabled != person->token.disabled))
+		r = -ESTALE;
+	explicit_bzero(&token, sizeof(token));
+	return r;
+}
+
+/* Is the account still the one, and what was proved with still what it was? */
 int person_again(struct attempt *a, struct person *person) {
 	struct person before = *person;
 	int r = person_find(a, person);
@@ -112,6 +190,8 @@ int person_again(struct attempt *a, struct person *person) {
 	     person->password.generation != before.password.generation ||
 	     person->password.number != before.password.number))
 		r = -ESTALE;
+	if (r == 0)
+		r = token_again(a, person);
 	explicit_bzero(&before, sizeof(before));
 	return r;
 }

@@ -14,20 +14,83 @@ _Static_assert(ATTEMPT_OVER == 0, "zeroed memory wants nothing");
 #define GIVEN_UP                                                                                   \
 	[ATTEMPT_EV_CANCEL] = TO(OVER, note_cancel), [ATTEMPT_EV_TIMEOUT] = TO(OVER, note_timeout)
 
+/* Somebody may be proved by any of these. */
+#define WAYS                                                                                       \
+	[ATTEMPT_EV_ASK_NAME] = TO(NAME, ask_name),                                                \
+	[ATTEMPT_EV_ASK_PASSWORD] = TO(PASSWORD, ask_password),                                    \
+	[ATTEMPT_EV_CHOOSE] = TO(CHOICE, ask_choice),                                              \
+	[ATTEMPT_EV_INSERT] = TO(INSERT, ask_insert), [ATTEMPT_EV_LOOK] = TO(LOOKING, look),       \
+	[ATTEMPT_EV_BADGE] = TO(NAMED, take_badge)
+
 static const struct attempt_cell table[ATTEMPT_N_STATES][ATTEMPT_N_EVENTS] = {
 	[ATTEMPT_ST_BEGIN] = {
-		[ATTEMPT_EV_ASK_NAME] = TO(NAME, ask_name),
-		[ATTEMPT_EV_ASK_PASSWORD] = TO(PASSWORD, ask_password),
+		WAYS,
 		[ATTEMPT_EV_ASK_CODE] = TO(CODE, ask_code),
 		[ATTEMPT_EV_CONFIRM] = TO(CONFIRM, start_confirm),
 	},
 	/* Who it is. */
 	[ATTEMPT_ST_NAME] = {
-		[ATTEMPT_EV_ANSWER] = TO(PASSWORD, take_name),
+		[ATTEMPT_EV_ANSWER] = TO(NAMED, take_name),
+		[ATTEMPT_EV_PRESENTED] = TO(NAMED, take_presented),
+		GIVEN_UP,
+	},
+	[ATTEMPT_ST_NAMED] = {
+		WAYS,
+		[ATTEMPT_EV_ASK_DIGITS] = TO(DIGITS, ask_digits),
+		[ATTEMPT_EV_TAPPED] = TO(JUDGED, judge_badge),
+		[ATTEMPT_EV_SECOND] = TO(SECOND, ask_second),
+		GIVEN_UP, /* too many faults */
+	},
+	[ATTEMPT_ST_CHOICE] = {
+		[ATTEMPT_EV_ANSWER] = TO(NAMED, take_choice),
+		[ATTEMPT_EV_PRESENTED] = TO(NAMED, take_presented),
 		GIVEN_UP,
 	},
 	[ATTEMPT_ST_PASSWORD] = {
 		[ATTEMPT_EV_ANSWER] = TO(TRYING, try_password),
+		[ATTEMPT_EV_PRESENTED] = TO(NAMED, take_presented),
+		GIVEN_UP,
+	},
+	[ATTEMPT_ST_DIGITS] = {
+		[ATTEMPT_EV_ANSWER] = TO(TRYING, try_password),
+		GIVEN_UP,
+	},
+	/* A token. What a helper says is looked at where it was asked for, and nowhere else. */
+	[ATTEMPT_ST_INSERT] = {
+		[ATTEMPT_EV_ANSWER] = TO(NAMED, look_again),
+		[ATTEMPT_EV_PRESENTED] = TO(NAMED, take_presented),
+		GIVEN_UP,
+	},
+	[ATTEMPT_ST_LOOKING] = {
+		[ATTEMPT_EV_FOUND] = TO(LOOKED, take_found),
+		[ATTEMPT_EV_TOKEN_FAILED] = TO(LOOKED, judge_failed),
+		GIVEN_UP,
+	},
+	[ATTEMPT_ST_LOOKED] = {
+		[ATTEMPT_EV_WARN] = TO(WARNED, ask_last_try),
+		[ATTEMPT_EV_ASK_PIN] = TO(PIN, ask_pin),
+		[ATTEMPT_EV_SIGN] = TO(SIGNING, let_sign),
+		[ATTEMPT_EV_INSERT] = TO(INSERT, ask_insert),
+		[ATTEMPT_EV_LOOK] = TO(LOOKING, look),
+		[ATTEMPT_EV_ASK_NAME] = TO(NAME, ask_name),
+		[ATTEMPT_EV_ASK_PASSWORD] = TO(PASSWORD, ask_password),
+		[ATTEMPT_EV_SECOND] = TO(SECOND, ask_second),
+		GIVEN_UP, /* too many faults, or no to the last try */
+	},
+	[ATTEMPT_ST_WARNED] = {
+		[ATTEMPT_EV_ANSWER] = TO(LOOKED, take_last_try),
+		[ATTEMPT_EV_TOKEN_FAILED] = TO(LOOKED, judge_failed),
+		GIVEN_UP,
+	},
+	[ATTEMPT_ST_PIN] = {
+		[ATTEMPT_EV_ANSWER] = TO(LOOKED, take_pin),
+		[ATTEMPT_EV_TOKEN_FAILED] = TO(LOOKED, judge_failed),
+		GIVEN_UP,
+	},
+	[ATTEMPT_ST_SIGNING] = {
+		[ATTEMPT_EV_TOUCHED] = TO(SIGNING, show_touch),
+		[ATTEMPT_EV_SIGNED] = TO(JUDGED, judge_token),
+		[ATTEMPT_EV_TOKEN_FAILED] = TO(LOOKED, judge_failed),
 		GIVEN_UP,
 	},
 	[ATTEMPT_ST_TRYING] = {
@@ -39,6 +102,7 @@ static const struct attempt_cell table[ATTEMPT_N_STATES][ATTEMPT_N_EVENTS] = {
 		[ATTEMPT_EV_RIGHT] = TO(OVER, finish),
 		[ATTEMPT_EV_MUST_CHANGE] = TO(NEW, ask_new),
 		[ATTEMPT_EV_CONFIRM] = TO(CONFIRM, start_confirm),
+		[ATTEMPT_EV_SECOND_PROVED] = TO(SECOND_CONFIRM, ask_second_confirm),
 	},
 	/* A new password. */
 	[ATTEMPT_ST_NEW] = {
@@ -90,20 +154,9 @@ static const struct attempt_cell table[ATTEMPT_N_STATES][ATTEMPT_N_EVENTS] = {
 		[ATTEMPT_EV_SECOND] = TO(SECOND, ask_second),
 	},
 	[ATTEMPT_ST_SECOND] = {
-		[ATTEMPT_EV_ANSWER] = TO(SECOND_PASSWORD, take_second),
+		[ATTEMPT_EV_ANSWER] = TO(NAMED, take_second),
+		[ATTEMPT_EV_PRESENTED] = TO(NAMED, take_presented),
 		GIVEN_UP,
-	},
-	[ATTEMPT_ST_SECOND_PASSWORD] = {
-		[ATTEMPT_EV_ANSWER] = TO(SECOND_TRYING, try_password),
-		GIVEN_UP,
-	},
-	[ATTEMPT_ST_SECOND_TRYING] = {
-		[ATTEMPT_EV_HASHED] = TO(SECOND_JUDGED, judge_second),
-		[ATTEMPT_EV_BUSY] = TO(OVER, note_busy),
-		GIVEN_UP,
-	},
-	[ATTEMPT_ST_SECOND_JUDGED] = {
-		[ATTEMPT_EV_RIGHT] = TO(SECOND_CONFIRM, ask_second_confirm),
 	},
 	[ATTEMPT_ST_SECOND_CONFIRM] = {
 		[ATTEMPT_EV_ANSWER] = TO(APPROVING, take_second_confirm),
@@ -121,27 +174,30 @@ const struct attempt_cell *attempt_cell(unsigned state, unsigned event) {
 
 /*
  * Routes: every request that can end in a session or change a verifier.
- * X(purpose, name, opens a session, first, right, event, session, unlocked, find, finish)
+ * X(purpose, name, opens a session, first, right, event, session, unlocked, tokens, badges,
+ * find, finish)
  * forced_change is not a column: there is no route without it.
  */
 #define ROUTES(X)                                                                                  \
-	X(SIGN_IN, "sign-in", true, ASK_NAME, RIGHT, EVENT_SIGN_IN, false, false, person_find,     \
-	  finish_sign_in)                                                                          \
-	X(UNLOCK, "unlock", true, ASK_PASSWORD, RIGHT, EVENT_UNLOCK, true, false, person_find,     \
-	  finish_unlock)                                                                           \
-	X(REAUTH, "re-authentication", false, ASK_PASSWORD, RIGHT, EVENT_REAUTH, true, true,       \
-	  person_find, finish_reauth)                                                              \
+	X(SIGN_IN, "sign-in", true, ASK_NAME, RIGHT, EVENT_SIGN_IN, false, false, true, true,       \
+	  person_find, finish_sign_in)                                                             \
+	X(UNLOCK, "unlock", true, ASK_PASSWORD, RIGHT, EVENT_UNLOCK, true, false, true, true,      \
+	  person_find, finish_unlock)                                                              \
+	X(REAUTH, "re-authentication", false, ASK_PASSWORD, RIGHT, EVENT_REAUTH, true, true, true, \
+	  true, person_find, finish_reauth)                                                        \
 	X(CHANGE, "change", false, ASK_PASSWORD, MUST_CHANGE, EVENT_PASSWORD_CHANGED, true, true,  \
-	  person_find, finish_change)                                                              \
-	X(RECOVER, "recovery", false, ASK_CODE, RIGHT, EVENT_RECOVERY, false, false,               \
-	  person_find_recovery, finish_recover)
+	  false, false, person_find, finish_change)                                                \
+	X(RECOVER, "recovery", false, ASK_CODE, RIGHT, EVENT_RECOVERY, false, false, false,        \
+	  false, person_find_recovery, finish_recover)                                             \
+	X(WITNESS, "witness", false, ASK_NAME, RIGHT, EVENT_WITNESS, true, true, true, true,       \
+	  person_find, finish_witness)
 
-#define ROUTE(p, n, opens, f, right_, e, session_, unlocked, find_, finish_)                       \
+#define ROUTE(p, n, opens, f, right_, e, session_, unlocked, tokens_, badges_, find_, finish_)     \
 	{                                                                                          \
 		.row = { .purpose = p, .name = n, .forced_change = true, .opens_session = opens }, \
 		.first = ATTEMPT_EV_##f, .right = ATTEMPT_EV_##right_, .event = e,                 \
-		.needs_session = session_, .needs_unlocked = unlocked, .find = find_,              \
-		.finish = finish_,                                                                 \
+		.needs_session = session_, .needs_unlocked = unlocked, .takes_tokens = tokens_,    \
+		.takes_badges = badges_, .find = find_, .finish = finish_,                         \
 	}
 
 enum route_index {
@@ -157,11 +213,12 @@ static const struct route routes[] = {
 	ROUTES(X)
 #undef X
 		[ROUTE_APPROVAL] = ROUTE(ATTEMPT_APPROVAL, "approval", false, ASK_PASSWORD, CONFIRM,
-					 EVENT_REAUTH, true, true, person_find, finish_reauth),
+					 EVENT_REAUTH, true, true, true, false, person_find,
+					 finish_reauth),
 };
 
 _Static_assert(sizeof(routes) / sizeof(*routes) == N_ROUTES, "every purpose has its row");
-_Static_assert(N_ROUTES == CW_PURPOSE_RECOVER + 1, "a purpose was added: give it a row");
+_Static_assert((int)N_ROUTES == (int)CW_PURPOSE_WITNESS, "a purpose was added: give it a row");
 
 /* -Wswitch-enum: a purpose without a case, and so without a row, does not compile. */
 const struct route *attempt_route_of(enum cw_purpose purpose) {
@@ -173,6 +230,8 @@ const struct route *attempt_route_of(enum cw_purpose purpose) {
 		return &routes[ROUTE_##symbol];
 		ROUTES(X)
 #undef X
+	case CW_PURPOSE_ENROL: /* has a machine of its own */
+		break;
 	}
 	return NULL;
 }

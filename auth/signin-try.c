@@ -9,24 +9,31 @@
 #include "auth/row.h"
 
 enum attempt_event ask_name(struct attempt *a, const struct moment *now) {
-	return attempt_ask(a, now, CW_FIELD_NAME, false, "ask-name", NULL);
+	bool is_witness = a->route->row.purpose == CW_PURPOSE_WITNESS;
+
+	return attempt_ask(a, now, CW_FIELD_NAME, false,
+			   is_witness ? "ask-witness-name" : "ask-name",
+			   is_witness ? a->witness.object : NULL);
 }
 
 void person_take_name(struct attempt *a, struct person *person) {
 	/* What is no name is nobody's, and asks for a password like any other. */
 	if (account_normalise((const char *)a->answer->bytes, a->answer->n, person->name) < 0)
 		person->name[0] = '\0';
+	person->is_named = true;
 	a->has_answered = true;
 }
 
 enum attempt_event take_name(struct attempt *a, const struct moment *now) {
+	(void)now;
 	person_take_name(a, &a->first);
-	return ask_password(a, now);
+	return attempt_way_named(a);
 }
 
 enum attempt_event ask_password(struct attempt *a, const struct moment *now) {
-	a->who = &a->first;
-	return attempt_ask(a, now, CW_FIELD_PASSWORD, true, "ask-password", NULL);
+	a->who->factor = CW_FACTOR_PASSWORD;
+	return attempt_ask(a, now, CW_FIELD_PASSWORD, true,
+			   a->who == &a->second ? "ask-second-password" : "ask-password", NULL);
 }
 
 /* Which event a try is about: the second person's is a re-authentication. */
@@ -34,8 +41,8 @@ static enum audit_event event_of(const struct attempt *a) {
 	return a->who == &a->second ? EVENT_REAUTH : a->route->event;
 }
 
-static void try_entry(const struct attempt *a, const struct moment *now, enum audit_outcome outcome,
-		      struct journal_entry *entry) {
+void try_entry(const struct attempt *a, const struct moment *now, enum audit_outcome outcome,
+	       struct journal_entry *entry) {
 	attempt_entry(a, a->who, now, event_of(a), outcome, entry);
 	if (a->who == &a->second)
 		entry->target = a->first.number;
@@ -103,6 +110,15 @@ static bool is_cheaper(const struct argon2_cost *is, const struct argon2_cost *w
 	return is->memory_kib < want->memory_kib || is->passes < want->passes;
 }
 
+/* A code is so many digits. */
+static bool is_code(const struct secret *secret, uint32_t digits) {
+	uint8_t wrong = secret->n != digits;
+
+	for (size_t i = 0; i < secret->n; ++i)
+		wrong |= (uint8_t)(secret->bytes[i] < '0') | (uint8_t)(secret->bytes[i] > '9');
+	return wrong == 0;
+}
+
 /* A job that costs as much whoever it is, and whatever was typed. */
 static int make_job(struct attempt *a) {
 	const struct password_rules *rules = &a->auth->policy->settings.passwords;
@@ -154,6 +170,9 @@ enum attempt_event try_password(struct attempt *a, const struct moment *now) {
 	a->has_answered = true;
 	/* Too long, or no text: refused, but neither sooner nor for nothing. */
 	a->is_unusable = password_prepare(a->answer, &a->old) < 0;
+	if (a->who->factor == CW_FACTOR_CODE &&
+	    !is_code(&a->old, a->auth->policy->settings.tokens.badge.code_digits))
+		a->is_unusable = true;
 	secret_wipe(a->answer);
 	r = find(a, a->who);
 	if (r < 0)
@@ -194,6 +213,22 @@ static int append_damaged(struct attempt *a, const struct moment *now) {
 	return journal_append(a->auth->store, &entry);
 }
 
+/* A counter that did not grow: there may be two of this key. */
+static int append_copied(struct attempt *a, const struct moment *now) {
+	struct journal_entry entry;
+
+	attempt_entry(a, NULL, now, EVENT_ALARM, OUTCOME_FAILED, &entry);
+	entry.target = a->who->account.number;
+	entry.factor = (uint8_t)a->who->key.factor;
+	entry.detail = "what=key-counter";
+	return journal_append(a->auth->store, &entry);
+}
+
+/* What can be guessed is counted. */
+static bool is_counted_factor(enum cw_factor factor) {
+	return factor == CW_FACTOR_NONE || factor == CW_FACTOR_PASSWORD || factor == CW_FACTOR_CODE;
+}
+
 static int write_refusal(struct attempt *a, const struct moment *now, enum audit_outcome outcome,
 			 const char *why) {
 	cleanup_(transaction_endp) struct store *transaction = NULL;
@@ -202,7 +237,11 @@ static int write_refusal(struct attempt *a, const struct moment *now, enum audit
 	char detail[LIMIT_NAME];
 	int r;
 
-	(void)snprintf(detail, sizeof(detail), "why=%s failures=%u", why, a->who->lockout.failures);
+	if (is_counted_factor(a->who->factor))
+		(void)snprintf(detail, sizeof(detail), "why=%s failures=%u", why,
+			       a->who->lockout.failures);
+	else
+		(void)snprintf(detail, sizeof(detail), "why=%s", why);
 	try_entry(a, now, outcome, &entry);
 	entry.detail = detail;
 	r = store_begin(store);
@@ -214,10 +253,23 @@ static int write_refusal(struct attempt *a, const struct moment *now, enum audit
 		r = append_lockout(a, now);
 	if (r == 0)
 		r = append_damaged(a, now);
+	if (r == 0 && strcmp(why, token_fault_text(TOKEN_FAULT_COUNTER)) == 0)
+		r = append_copied(a, now);
 	if (r < 0)
 		return r;
 	transaction = NULL; /* a commit that fails rolls back by itself */
 	return store_commit(store);
+}
+
+/* The badge without its code opens less, and nobody is kept from the password. */
+static void disable_code(struct attempt *a, const struct moment *now, const struct actor *device) {
+	struct token code;
+
+	if (token_code(a->auth->store, a->who->account.number, &code) < 0 || code.disabled)
+		return;
+	code.disabled = true;
+	(void)token_store(a->auth->store, device, now, EVENT_TOKEN_REVOKED, &code);
+	explicit_bzero(&code, sizeof(code));
 }
 
 /*
@@ -230,8 +282,12 @@ static void disable_password(struct attempt *a, const struct moment *now) {
 	struct admin_rule admins;
 
 	if (!who->lockout.disabled || !who->is_known || !who->has_password ||
-	    who->password.disabled)
+	    who->password.disabled || !is_counted_factor(who->factor))
 		return;
+	if (who->factor == CW_FACTOR_CODE) {
+		disable_code(a, now, &device);
+		return;
+	}
 	attempt_admins(a->auth->policy, &admins);
 	if (account_is_last_admin(a->auth->store, &admins, who->account.number, now) != 0)
 		return;
@@ -240,7 +296,7 @@ static void disable_password(struct attempt *a, const struct moment *now) {
 }
 
 /* Whatever the reason: one message. */
-static enum attempt_event refuse(struct attempt *a, const struct moment *now,
+enum attempt_event person_refuse(struct attempt *a, const struct moment *now,
 				 enum audit_outcome outcome, const char *why) {
 	int r = write_refusal(a, now, outcome, why);
 
@@ -263,39 +319,54 @@ static enum attempt_event fail_hash(struct attempt *a, const struct moment *now,
 	return r < 0 ? attempt_fail(a, r) : ATTEMPT_EV_NONE;
 }
 
+enum attempt_event person_admit(struct attempt *a, const struct moment *now,
+				enum cw_assurance assurance) {
+	const char *trouble;
+	int r = person_again(a, a->who);
+
+	if (r < 0 && r != -ESTALE)
+		return attempt_fail(a, r);
+	trouble = r == -ESTALE ? "changed-meanwhile" : person_trouble(a, a->who, now);
+	if (trouble)
+		return person_refuse(a, now, OUTCOME_DISABLED, trouble);
+	a->who->assurance = assurance;
+	a->who->is_proved = true;
+	return ATTEMPT_EV_RIGHT;
+}
+
 enum attempt_event person_prove(struct attempt *a, const struct moment *now) {
 	bool is_right = a->job.error == 0 && a->job.kind == PASSWORD_JOB_VERIFY &&
 			a->job.matched == PASSWORD_YES && !a->is_unusable && a->who->has_password;
-	const char *trouble;
-	int r;
 
 	if (a->job.error != 0)
 		return fail_hash(a, now, "what=hash") == ATTEMPT_EV_NONE ? attempt_end(a, "failed")
 									 : ATTEMPT_EV_REFUSED;
 	if (!is_right)
-		return refuse(a, now, OUTCOME_REFUSED, a->is_unusable ? "unusable" : "wrong");
+		return person_refuse(a, now, OUTCOME_REFUSED, a->is_unusable ? "unusable" : "wrong");
 	if (a->who->key.factor == CW_FACTOR_RECOVERY) {
 		a->who->is_proved = true;
 		return ATTEMPT_EV_RIGHT;
 	}
-	r = person_again(a, a->who);
-	if (r < 0 && r != -ESTALE)
-		return attempt_fail(a, r);
-	trouble = r == -ESTALE ? "changed-meanwhile" : person_trouble(a, a->who, now);
-	if (trouble)
-		return refuse(a, now, OUTCOME_DISABLED, trouble);
-	a->who->is_proved = true;
-	return ATTEMPT_EV_RIGHT;
+	return person_admit(a, now,
+			    a->who->factor == CW_FACTOR_CODE ? CW_ASSURANCE_CODE
+							     : CW_ASSURANCE_PASSWORD);
 }
 
 enum attempt_event judge(struct attempt *a, const struct moment *now) {
-	const struct password_rules *rules = &a->auth->policy->settings.passwords;
 	enum attempt_event event = person_prove(a, now);
+
+	return event == ATTEMPT_EV_RIGHT ? attempt_proved(a, now) : event;
+}
+
+enum attempt_event attempt_proved(struct attempt *a, const struct moment *now) {
+	const struct password_rules *rules = &a->auth->policy->settings.passwords;
 	struct journal_entry entry;
 	int r;
 
-	if (event != ATTEMPT_EV_RIGHT)
-		return event;
+	if (a->who == &a->second)
+		return second_proved(a, now);
+	if (a->route->row.purpose == CW_PURPOSE_WITNESS)
+		return witness_proved(a, now);
 	if (person_must_change(a, a->who, now))
 		return ATTEMPT_EV_MUST_CHANGE;
 	if (a->route->right != ATTEMPT_EV_MUST_CHANGE ||

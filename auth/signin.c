@@ -25,6 +25,7 @@ enum attempt_event attempt_ask(struct attempt *a, const struct moment *now, enum
 		.field = field,
 		.is_secret = is_secret,
 		.message = a->fault ? a->fault : message,
+		.tries_left = TRIES_UNKNOWN,
 	};
 	if (text)
 		(void)strncpy(a->prompt.text, text, sizeof(a->prompt.text) - 1);
@@ -32,6 +33,11 @@ enum attempt_event attempt_ask(struct attempt *a, const struct moment *now, enum
 	a->want = ATTEMPT_ANSWER;
 	a->deadline_ms = now->boot_ms > UINT64_MAX - wait_ms ? UINT64_MAX : now->boot_ms + wait_ms;
 	return ATTEMPT_EV_NONE;
+}
+
+enum attempt_event attempt_again(struct attempt *a, const char *message, enum attempt_event event) {
+	a->fault = message;
+	return ++a->n_faults < ATTEMPT_FAULTS_MAX ? event : ATTEMPT_EV_CANCEL;
 }
 
 enum attempt_event attempt_end(struct attempt *a, const char *message) {
@@ -65,7 +71,7 @@ void attempt_entry(const struct attempt *a, const struct person *person, const s
 	if (!person->by_number && person->name[0] != '\0' && outcome != OUTCOME_OK)
 		ret_entry->name = person->name;
 	if (outcome == OUTCOME_OK)
-		ret_entry->assurance = CW_ASSURANCE_PASSWORD;
+		ret_entry->assurance = (uint8_t)person->assurance;
 	else if (!person->is_proved && ret_entry->account != 0)
 		ret_entry->flags |= ENTRY_CLAIMED;
 }
@@ -101,6 +107,7 @@ int attempt_record(struct attempt *a, struct journal_entry *entry, struct person
 
 static void person_wipe(struct person *person) {
 	explicit_bzero(&person->password, sizeof(person->password));
+	explicit_bzero(&person->token, sizeof(person->token));
 	person->has_password = false;
 }
 
@@ -116,6 +123,8 @@ static void close_attempt(struct attempt *a) {
 	explicit_bzero(&a->made, sizeof(a->made));
 	person_wipe(&a->first);
 	person_wipe(&a->second);
+	explicit_bzero(&a->held, sizeof(a->held));
+	explicit_bzero(&a->token, sizeof(a->token));
 	if (!is_hashing)
 		explicit_bzero(&a->job, sizeof(a->job));
 	explicit_bzero(&a->prompt, sizeof(a->prompt));
@@ -126,6 +135,12 @@ static void close_attempt(struct attempt *a) {
 			.message = a->result.message ? a->result.message : "failed",
 			.wait_ms = a->result.wait_ms,
 		};
+}
+
+static bool is_given_back(enum attempt_event event) {
+	return event == ATTEMPT_EV_HASHED || event == ATTEMPT_EV_BUSY ||
+	       event == ATTEMPT_EV_FOUND || event == ATTEMPT_EV_SIGNED ||
+	       event == ATTEMPT_EV_TOKEN_FAILED;
 }
 
 /* Return: 0; -EPROTO (nothing like that is foreseen here); what the store returned. */
@@ -139,8 +154,8 @@ static int step(struct attempt *a, enum attempt_event event, const struct moment
 		a->state = cell->next;
 		if (!cell->action)
 			break;
-		if (event == ATTEMPT_EV_HASHED || event == ATTEMPT_EV_BUSY)
-			a->want = ATTEMPT_OVER; /* the worker has given the job back */
+		if (is_given_back(event))
+			a->want = ATTEMPT_OVER; /* the worker or the helper is done */
 		event = cell->action(a, now);
 		if (event == ATTEMPT_EV_NONE && a->state != ATTEMPT_ST_OVER)
 			return 0;
@@ -182,38 +197,50 @@ static int take_approval(struct attempt *a, const struct approval_request *appro
 static void take_claim(struct attempt *a, const char *name) {
 	if (account_normalise(name, strlen(name), a->first.name) < 0)
 		a->first.name[0] = '\0';
+	a->first.is_named = true;
 	a->has_answered = true;
 }
 
-static enum attempt_event begin_approval(struct attempt *a, const struct moment *now) {
+static enum attempt_event begin_approval(struct attempt *a, const struct attempt_request *request,
+					 const struct moment *now) {
+	enum cw_assurance need = CW_ASSURANCE_NONE;
 	bool is_fresh = false;
-	enum cw_reason reason = approval_obstacle(a, now, &is_fresh);
+	enum cw_reason reason = approval_obstacle(a, now, &is_fresh, &need);
 
+	a->needs_strong = need >= CW_ASSURANCE_STRONG;
+	if (reason == CW_REASON_NONE && a->needs_strong &&
+	    !attempt_has_factor(a, CW_FACTOR_SMARTCARD) && !attempt_has_factor(a, CW_FACTOR_FIDO2))
+		reason = CW_REASON_ASSURANCE;
 	if (reason != CW_REASON_NONE)
 		return approval_refuse(a, now, OUTCOME_REFUSED, reason, "not-entitled");
-	return is_fresh ? ATTEMPT_EV_CONFIRM : a->route->first;
+	return is_fresh ? ATTEMPT_EV_CONFIRM : attempt_way(a, request);
 }
 
 static int begin(struct attempt *a, const struct attempt_request *request,
 		 const struct moment *now) {
-	enum attempt_event event = a->route->first;
+	enum attempt_event event;
 	int r;
 
 	a->state = ATTEMPT_ST_BEGIN;
 	a->who = &a->first;
 	a->session = a->seat->session.number;
-	if (a->route->needs_session) {
-		a->first.by_number = true;
+	if (request->purpose == CW_PURPOSE_WITNESS) {
+		r = witness_take(a, request->witness);
+		if (r < 0)
+			return r;
+	} else if (a->route->needs_session) {
+		a->first.by_number = a->first.is_named = true;
 		a->first.number = a->seat->session.account;
 	}
 	if (request->approval) {
 		r = take_approval(a, request->approval);
 		if (r < 0)
 			return r;
-		event = begin_approval(a, now);
-	} else if (a->route->first == ATTEMPT_EV_ASK_NAME && request->name) {
-		take_claim(a, request->name);
-		event = ATTEMPT_EV_ASK_PASSWORD;
+		event = begin_approval(a, request, now);
+	} else {
+		if (a->route->first == ATTEMPT_EV_ASK_NAME && request->name)
+			take_claim(a, request->name);
+		event = attempt_way(a, request);
 	}
 	(void)step(a, event, now); /* over at once is an answer, too */
 	return 0;
@@ -231,6 +258,8 @@ int attempt_begin(struct auth *auth, struct seat *seat, const struct attempt_req
 	if (!route || (request->purpose == ATTEMPT_APPROVAL && !request->approval))
 		return -EINVAL;
 	if (request->name && strnlen(request->name, SECRET_MAX + 1) > SECRET_MAX)
+		return -EINVAL;
+	if (request->factor > CW_FACTOR_FIDO2 || request->factor == CW_FACTOR_CODE)
 		return -EINVAL;
 	r = check_session(route, seat);
 	if (r < 0)
@@ -307,13 +336,75 @@ int attempt_busy(struct attempt *attempt, const struct moment *now) {
 	return step(attempt, ATTEMPT_EV_BUSY, now);
 }
 
+struct attempt_token *attempt_token(struct attempt *attempt) {
+	return attempt_want(attempt) == ATTEMPT_TOKEN && attempt->token.step != ATTEMPT_STEP_NONE
+		       ? &attempt->token
+		       : NULL;
+}
+
+bool attempt_needs_helper(const struct attempt *attempt) {
+	return attempt->state == ATTEMPT_ST_LOOKING || attempt->state == ATTEMPT_ST_LOOKED ||
+	       attempt->state == ATTEMPT_ST_WARNED || attempt->state == ATTEMPT_ST_PIN ||
+	       attempt->state == ATTEMPT_ST_SIGNING;
+}
+
+/* Something came of a helper, or of a reader. Late, or for nobody: nothing comes of it. */
+static int token_event(struct attempt *a, enum attempt_event event, const struct moment *now) {
+	int r = 0;
+
+	if (a->state != ATTEMPT_ST_OVER)
+		r = step(a, now->boot_ms >= a->deadline_ms ? ATTEMPT_EV_TIMEOUT : event, now);
+	a->found = NULL;
+	a->reply = NULL;
+	a->token_error = TOKEN_OK;
+	return r;
+}
+
+int attempt_found(struct attempt *attempt, const struct token_found *found,
+		  const struct moment *now) {
+	attempt->found = found;
+	return token_event(attempt, ATTEMPT_EV_FOUND, now);
+}
+
+int attempt_touch(struct attempt *attempt, const struct moment *now) {
+	return token_event(attempt, ATTEMPT_EV_TOUCHED, now);
+}
+
+int attempt_answered(struct attempt *attempt, const struct token_answer *answer,
+		     const struct moment *now) {
+	attempt->reply = answer;
+	return token_event(attempt, ATTEMPT_EV_SIGNED, now);
+}
+
+int attempt_token_failed(struct attempt *attempt, enum token_error error, uint32_t tries_left,
+			 const struct moment *now) {
+	attempt->token_error = error;
+	if (attempt->state != ATTEMPT_ST_OVER)
+		attempt->held.tries_left = tries_left;
+	return token_event(attempt, ATTEMPT_EV_TOKEN_FAILED, now);
+}
+
+int attempt_presented(struct attempt *attempt, const struct token_sight *sight,
+		      const struct moment *now) {
+	int r;
+
+	if (attempt_want(attempt) != ATTEMPT_ANSWER || !attempt_takes(attempt, sight))
+		return 0;
+	attempt->held.sight = *sight;
+	attempt->want = ATTEMPT_OVER; /* until an action says otherwise */
+	r = token_event(attempt, ATTEMPT_EV_PRESENTED, now);
+	return r < 0 ? r : 1;
+}
+
 void attempt_cancel(struct attempt *attempt, const struct moment *now, bool timed_out) {
 	if (attempt->state != ATTEMPT_ST_OVER)
 		(void)step(attempt, timed_out ? ATTEMPT_EV_TIMEOUT : ATTEMPT_EV_CANCEL, now);
 }
 
 uint64_t attempt_deadline(const struct attempt *attempt) {
-	return attempt->want == ATTEMPT_ANSWER ? attempt->deadline_ms : UINT64_MAX;
+	return attempt->want == ATTEMPT_ANSWER || attempt->want == ATTEMPT_TOKEN
+		       ? attempt->deadline_ms
+		       : UINT64_MAX;
 }
 
 const struct attempt_result *attempt_result(const struct attempt *attempt) {

@@ -21,6 +21,7 @@
 #include "auth/account.h"
 #include "auth/lockout.h"
 #include "auth/password.h"
+#include "auth/receipt.h"
 #include "auth/seat.h"
 #include "policy/config.h"
 #include "tokens/token.h"
@@ -36,6 +37,12 @@ enum attempt_want {
 	ATTEMPT_TOKEN,    /* attempt_token() to be run by a helper                 */
 };
 
+/* What a second person is to check. */
+struct witness_request {
+	uint32_t action; /* index of a care action that asks for a witness          */
+	char object[LIMIT_OBJECT];
+};
+
 /* What it is for. Approvals bring what is to be confirmed. */
 struct attempt_request {
 	enum cw_purpose purpose; /* 0 with `approval`                               */
@@ -43,6 +50,7 @@ struct attempt_request {
 	enum cw_factor factor;   /* chosen; 0: what is presented, or a password     */
 	const struct token_sight *presented; /* NULL, or what lies at the seat's reader */
 	const struct approval_request *approval; /* NULL, or auth/approval.h         */
+	const struct witness_request *witness; /* CW_PURPOSE_WITNESS                    */
 	struct actor actor; /* seat and peer of whoever asks                   */
 };
 
@@ -86,7 +94,8 @@ struct attempt_result {
 	uint64_t wait_ms;         /* locked out for so long; 0: not                 */
 	uint64_t token;           /* row of the token that proved it; 0: none       */
 	char reader[LIMIT_NAME];  /* where it lies: taking it away locks            */
-	uint8_t receipt[1024];    /* approvals                                      */
+	struct witness witness;   /* for seat_witness(); until_ms is not set yet    */
+	uint8_t receipt[APPROVAL_RECEIPT_MAX]; /* approvals                         */
 	size_t n_receipt;
 };
 
@@ -99,6 +108,8 @@ struct auth {
 	bool not_isolated;
 	const char *recovery_verifier_name; /* meta row of the recovery code's verifier */
 	const struct trust *trust; /* authorities of the site; NULL: none             */
+	const int64_t *not_before_ms; /* wall time that it is at least, for certificates at an
+				       * untrusted clock; NULL: not known               */
 };
 
 /*
@@ -153,10 +164,13 @@ int attempt_busy(struct attempt *attempt, const struct moment *now);
  */
 struct attempt_token *attempt_token(struct attempt *attempt);
 
+/* Is the helper's job still needed: at work, or kept while somebody types the PIN? */
+bool attempt_needs_helper(const struct attempt *attempt);
+
 /*
  * What became of it. attempt_answered() verifies: nothing else proves a token.
- * After each, look at attempt_want() again; when it is neither ATTEMPT_TOKEN nor a
- * prompt about this token, the helper's job is no longer needed.
+ * After each, look at attempt_want() again, and give the job up that
+ * attempt_needs_helper() says is no longer needed.
  *
  * Return: as attempt_answer().
  */

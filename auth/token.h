@@ -15,6 +15,8 @@
 
 #include "auth/account.h"
 #include "auth/password.h"
+#include "common/secret.h"
+#include "policy/token-rules.h"
 #include "tokens/verify.h"
 
 /* One enrolled token. Which members count, the factor says. */
@@ -37,7 +39,18 @@ struct token {
 	struct verifier code;   /* CODE                                                */
 };
 
-#define TOKENS_OF_ACCOUNT_MAX 16u
+#define TOKENS_OF_ACCOUNT_MAX 16u /* that are not revoked                              */
+#define TOKEN_ROWS_MAX 128u       /* of one account, revoked ones included             */
+
+static inline void token_wipe(struct token *token) {
+	explicit_bzero(token, sizeof(*token));
+}
+
+/* "badge", "code", "smartcard", "fido2"; "none" for anything that is no token. */
+const char *token_factor_name(enum cw_factor factor);
+
+/* Is it a token, and everything in it that its factor needs? */
+bool token_is_sound(const struct token *token);
 
 /*
  * token_store() - write a new or changed token (compare and swap by generation)
@@ -49,7 +62,8 @@ struct token {
 int token_store(struct store *store, const struct actor *actor, const struct moment *now,
 		enum audit_event event, struct token *token);
 
-/* By row number. Return: 0; -ENOENT; -EBADMSG (not as written); -EIO. */
+/* By row number. Return: 0; -ENOENT (no such row, or a password's); -EBADMSG (not as
+ * written); -EIO. */
 int token_load(struct store *store, uint64_t number, struct token *ret_token);
 
 /*
@@ -65,7 +79,8 @@ int token_load(struct store *store, uint64_t number, struct token *ret_token);
 int token_find(struct store *store, enum cw_factor factor, const uint8_t *id, size_t n_id,
 	       struct token *ret_token);
 
-/* The account's tokens, disabled ones included. Return: 0; what @each returned; -EIO. */
+/* The account's tokens, disabled ones included. Return: 0; what @each returned;
+ * -EBADMSG (the account is damaged); -EIO. */
 int token_list(struct store *store, uint32_t account,
 	       int (*each)(const struct token *token, void *userdata), void *userdata);
 
@@ -77,10 +92,30 @@ int token_code(struct store *store, uint32_t account, struct token *ret_token);
  * @admins:  as in account_change()
  *
  * Return: 0; -ENOENT; -EBUSY (the last strong factor of the last administrator);
- * -ESTALE; -EIO.
+ * -EINVAL (@admins NULL with a card or a key); -EBADMSG; -ESTALE; -EIO.
  */
 int token_revoke(struct store *store, const struct actor *actor, const struct moment *now,
 		 const struct admin_rule *admins, uint64_t number);
+
+/* Why a new badge code is refused. Each is a message id of the user interface. */
+enum code_fault {
+	CODE_GOOD = 0,
+	CODE_OFF,        /* "code-off": there are no codes at this site                */
+	CODE_LENGTH,     /* "code-length"                                              */
+	CODE_DIGITS,     /* "code-digits": something that is no digit                  */
+	CODE_TRIVIAL,    /* "code-trivial": 1111, 1234, 9876                           */
+	CODE_LIKE_BADGE, /* "code-like-badge": can be read off the badge               */
+	CODE_N_FAULTS,
+};
+
+/*
+ * code_check() - do the site's rules accept this badge code?
+ * @badge, @n_badge:  one of the person's badges, in its one form; n 0: none
+ *
+ * Return: CODE_GOOD or the first fault.
+ */
+enum code_fault code_check(const struct badge_rules *rules, const struct secret *typed,
+			   const uint8_t *badge, size_t n_badge);
 
 /* A credential id of an account that has none, or of a name that nobody has: the
  * same for the same name, so that nothing is told by asking. Return: 0; -EIO. */

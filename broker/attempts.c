@@ -3,14 +3,14 @@
 #include <string.h>
 
 #include "auth/approval.h"
+#include "broker/attempts.h"
 #include "broker/requests.h"
 #include "common/cleanup.h"
 
 /* Attempts: conversations between a person at a connection and auth/signin.c. */
 
-static void slot_drive(struct attempt_slot *slot, const struct moment *now);
-
 static void slot_free(struct attempt_slot *slot) {
+	slot_drop_job(slot);
 	if (slot->hashing) {
 		/* The worker has the job, and its permit is kept until the hash ends. */
 		slot->dropped = true;
@@ -75,6 +75,8 @@ static void send_prompt(struct attempt_slot *slot) {
 	frame_text(&w, "message", p->message ? p->message : "");
 	if (p->text[0] != '\0')
 		frame_text(&w, "text", p->text);
+	if (p->tries_left < TRIES_UNKNOWN)
+		frame_uint(&w, "tries", p->tries_left);
 	send_event(slot, &w);
 }
 
@@ -164,7 +166,13 @@ static void finish_success(struct attempt_slot *slot, const struct attempt_resul
 		engine_alarm(slot->engine, ALARM_RECOVERED, true);
 		send_over(slot, result);
 		return;
+	case CW_PURPOSE_WITNESS:
+		seat_witness(seat, result, now);
+		engine_publish(slot->engine, slot->seat, false);
+		send_over(slot, result);
+		return;
 	case CW_PURPOSE_CHANGE:
+	case CW_PURPOSE_ENROL:
 		send_over(slot, result);
 		return;
 	}
@@ -221,29 +229,59 @@ static bool may_hash(const struct attempt_slot *slot) {
 	return n < LIMIT_HASH_QUEUE / 2;
 }
 
-static void slot_drive(struct attempt_slot *slot, const struct moment *now) {
+/* Return: true: the worker has it; false: the attempt was told that it is busy. */
+static bool slot_run_hash(struct attempt_slot *slot, const struct moment *now) {
 	const struct worker_task task = { run_hash, done_hash, slot };
 
+	slot->job = attempt_job(slot->attempt);
+	if (may_hash(slot) && worker_submit(slot->engine->hasher, &task) == 0) {
+		slot->hashing = true;
+		return true;
+	}
+	(void)attempt_busy(slot->attempt, now);
+	return false;
+}
+
+static void send_touch(struct attempt_slot *slot) {
+	if (attempt_prompt(slot->attempt)->field == CW_FIELD_TOUCH)
+		send_prompt(slot);
+}
+
+/* Return: true: somebody or something else has to do the next step. */
+static bool slot_step(struct attempt_slot *slot, const struct moment *now) {
 	switch (attempt_want(slot->attempt)) {
 	case ATTEMPT_ANSWER:
 		send_prompt(slot);
-		return;
+		return true;
 	case ATTEMPT_HASH:
-		slot->job = attempt_job(slot->attempt);
-		if (may_hash(slot) && worker_submit(slot->engine->hasher, &task) == 0) {
-			slot->hashing = true;
-			return;
-		}
-		(void)attempt_busy(slot->attempt, now);
-		break;
-	case ATTEMPT_TOKEN: /* no helper can be had: nothing wants one yet */
+		return slot_run_hash(slot, now);
+	case ATTEMPT_TOKEN:
+		if (!slot_run_token(slot, now))
+			return false;
+		send_touch(slot);
+		return true;
 	case ATTEMPT_OVER:
 		break;
+	}
+	return false;
+}
+
+void slot_drive(struct attempt_slot *slot, const struct moment *now) {
+	while (attempt_want(slot->attempt) != ATTEMPT_OVER) {
+		if (!attempt_needs_helper(slot->attempt))
+			slot_drop_job(slot);
+		if (slot_step(slot, now))
+			return;
 	}
 	slot_finish(slot, now);
 }
 
-static int begin(struct request *r, const struct attempt_request *request) {
+/* Whoever unlocks, authenticates again or confirms is the session's owner. */
+static bool is_owners(const struct attempt_request *request) {
+	return request->purpose != CW_PURPOSE_SIGN_IN && request->purpose != CW_PURPOSE_WITNESS;
+}
+
+static int begin(struct request *r, struct attempt_request *request) {
 	struct attempt_slot *slot = slot_new(r->engine, r->seat);
 	struct frame_writer w;
 	int e = 0;
@@ -255,16 +293,29 @@ static int begin(struct request *r, const struct attempt_request *request) {
 				       .peer_uid = r->peer->uid,
 				       .seat = r->seat,
 				       .engine = r->engine };
+	request->presented = seat_presented(r->seat, is_owners(request), &r->now);
 	e = attempt_begin(&r->engine->auth, &r->seat->seat, request, &r->now, &slot->attempt);
 	if (e < 0) {
 		memset(slot, 0, sizeof(*slot));
 		return e == -ENOENT ? reply_message(r, RESULT_STALE, "no-session") : e;
 	}
+	seat_presented_used(r->seat);
 	reply_begin(r, &w, RESULT_OK);
 	frame_uint(&w, "attempt", slot->number);
 	reply_send(r, &w);
 	slot_drive(slot, &r->now);
 	return 0;
+}
+
+/* What the person has chosen; nothing: what lies there. */
+static bool get_factor(const struct request *r, enum cw_factor *ret_factor) {
+	uint64_t factor = CW_FACTOR_NONE;
+	int e = frame_get_uint(r->body, "factor", &factor);
+
+	if ((e < 0 && e != -ENOENT) || factor > CW_FACTOR_FIDO2 || factor == CW_FACTOR_CODE)
+		return false;
+	*ret_factor = (enum cw_factor)factor;
+	return true;
 }
 
 int handle_attempt_begin(struct request *r) {
@@ -273,8 +324,9 @@ int handle_attempt_begin(struct request *r) {
 	uint64_t purpose = 0;
 	int e = frame_get_text(r->body, "name", name, sizeof(name));
 
-	if (e < 0 && e != -ENOENT)
+	if ((e < 0 && e != -ENOENT) || !get_factor(r, &request.factor))
 		return -EPROTO;
+	/* Enrolling and witnessing have verbs of their own. */
 	if (frame_get_uint(r->body, "purpose", &purpose) < 0 || purpose < CW_PURPOSE_SIGN_IN ||
 	    purpose > CW_PURPOSE_RECOVER)
 		return -EPROTO;
@@ -296,7 +348,7 @@ int handle_authorize(struct request *r) {
 	    frame_get_text(r->body, "words", approval.words, sizeof(approval.words)) < 0)
 		return -EPROTO;
 	e = frame_get_text(r->body, "object", approval.object, sizeof(approval.object));
-	if (e < 0 && e != -ENOENT)
+	if ((e < 0 && e != -ENOENT) || !get_factor(r, &request.factor))
 		return -EPROTO;
 	index = policy_action_index(&r->engine->policy->table, name);
 	if (index < 0)
@@ -307,6 +359,28 @@ int handle_authorize(struct request *r) {
 		return reply_denied(r, CW_SIGN_IN, CW_REASON_NO_SESSION);
 	}
 	return begin(r, &request);
+}
+
+int handle_witness(struct request *r) {
+	char name[POLICY_NAME_SIZE];
+	struct witness_request witness = { 0 };
+	struct attempt_request request = { .purpose = CW_PURPOSE_WITNESS,
+					   .witness = &witness,
+					   .actor = request_actor(r) };
+	int e = 0, index = 0;
+
+	if (frame_get_text(r->body, "action", name, sizeof(name)) < 0 ||
+	    !get_factor(r, &request.factor))
+		return -EPROTO;
+	e = frame_get_text(r->body, "object", witness.object, sizeof(witness.object));
+	if (e < 0 && e != -ENOENT)
+		return -EPROTO;
+	index = policy_action_index(&r->engine->policy->table, name);
+	if (index < 0)
+		return reply_unknown_action(r, name);
+	witness.action = (uint32_t)index;
+	e = begin(r, &request);
+	return e == -EINVAL ? reply_message(r, RESULT_INVALID, "no-witness-asked") : e;
 }
 
 int handle_attempt_answer(struct request *r) {

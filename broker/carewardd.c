@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <popt.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #include "broker/sandbox.h"
 #include "broker/seats-find.h"
 #include "broker/supervisor.h"
+#include "broker/token-start.h"
 #include "common/cleanup.h"
 
 enum {
@@ -37,6 +39,8 @@ struct options {
 	char *state;
 	char *run;
 	char *user;
+	char *token_helper;
+	char *token_user;
 	int ready_fd;
 	int foreground; /* says what is so anyway                                  */
 	int embedded;
@@ -170,6 +174,16 @@ static int begin_to_listen(const struct supervisor_setup *setup) {
 	return r;
 }
 
+/* Without it there are no tokens, and everything else is as it is. */
+static int start_tokens(const struct options *o) {
+	int fd = token_start(o->token_helper, o->token_user);
+
+	if (fd < 0 && o->token_helper[0] != '\0')
+		(void)fprintf(stderr, "carewardd: %s: %s: there will be no cards, keys and readers\n",
+		              o->token_helper, strerror(-fd));
+	return fd < 0 ? -1 : fd;
+}
+
 static int supervise(const struct options *o, const struct identity *who,
                      struct supervisor_setup *setup) {
 	struct seats seats;
@@ -184,6 +198,7 @@ static int supervise(const struct options *o, const struct identity *who,
 	r = bind_seats(o, who, setup);
 	if (r < 0)
 		return EXIT_FAILED;
+	setup->token_fd = start_tokens(o);
 	r = sandbox_drop(who->uid, who->gid);
 	if (r < 0)
 		return complain("cannot give up privileges", r);
@@ -214,6 +229,9 @@ static int embed(const struct options *o, const struct identity *who, int state_
 	setup.seats_source = (enum seats_source)seats.source;
 	for (uint32_t i = 0; i < LIMIT_SEATS; ++i)
 		setup.listen_fds[i] = -1;
+	setup.token_fd = start_tokens(o);
+	/* It ends by itself, and nobody here waits for children. */
+	(void)signal(SIGCHLD, SIG_IGN);
 	r = sandbox_drop(who->uid, who->gid);
 	if (r < 0)
 		return complain("cannot give up privileges", r);
@@ -307,6 +325,9 @@ static int read_options(int argc, char **argv, struct options *o) {
 		 "and the spool", "DIR"},
 		{"run", 'r', POPT_ARG_STRING, &o->run, 0, "directory of the sockets", "DIR"},
 		{"user", 'u', POPT_ARG_STRING, &o->user, 0, "whom root becomes", "NAME"},
+		{"token-helper", 0, POPT_ARG_STRING, &o->token_helper, 0, "program for cards, keys "
+		 "and readers; empty: none", "PATH"},
+		{"token-user", 0, POPT_ARG_STRING, &o->token_user, 0, "whom it becomes", "NAME"},
 		{"ready-fd", 0, POPT_ARG_INT, &o->ready_fd, 0, "gets a line when every seat is ready",
 		 "N"},
 		{"foreground", 'f', POPT_ARG_NONE, &o->foreground, 0, "stay in the foreground, as "
@@ -342,6 +363,8 @@ static void free_options(struct options *o) {
 	free(o->state);
 	free(o->run);
 	free(o->user);
+	free(o->token_helper);
+	free(o->token_user);
 }
 
 /* popt hands out memory, so what it replaces has to be memory too. */
@@ -362,7 +385,8 @@ int main(int argc, char **argv) {
 		return r;
 	if (!set_default(&o.config, CAREWARD_CONFIG_DIR) ||
 	    !set_default(&o.state, CAREWARD_STATE_DIR) ||
-	    !set_default(&o.run, CAREWARD_RUN_DIR) || !set_default(&o.user, "careward"))
+	    !set_default(&o.run, CAREWARD_RUN_DIR) || !set_default(&o.user, "careward") ||
+	    !set_default(&o.token_helper, CAREWARD_TOKEN_HELPER))
 		return complain("options", -ENOMEM);
 	return dispatch(&o);
 }

@@ -34,7 +34,9 @@ struct control_message {
 #define CONTROL_FD 3
 #define CONTROL_STATE_FD 4        /* state directory                                */
 #define CONTROL_CONFIG_FD 5       /* configuration directory, O_PATH                */
-#define CONTROL_FIRST_LISTEN_FD 6 /* listening sockets, in the order of the seats   */
+#define CONTROL_TOKEN_FD 6        /* socket of careward-token, for every engine the same;
+                                     closed where there is none                     */
+#define CONTROL_FIRST_LISTEN_FD 7 /* listening sockets, in the order of the seats   */
 
 /* How the engine died, told to the next one for its journal. */
 enum control_death {

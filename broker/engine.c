@@ -12,6 +12,7 @@
 #include "broker/peer.h"
 #include "broker/requests.h"
 #include "broker/sandbox.h"
+#include "broker/tokens.h"
 #include "common/cleanup.h"
 #include "wire/memfd.h"
 
@@ -28,6 +29,7 @@ static const char *const alarm_names[ALARM_N] = {
 	[ALARM_ENGINE_DIED] = "engine-was-restarted",
 	[ALARM_RECORDS_LOST] = "records-were-lost",
 	[ALARM_RECOVERED] = "recovery-code-was-used",
+	[ALARM_TOKENS] = "tokens-unavailable",
 };
 
 const char *engine_alarm_name(enum engine_alarm alarm) {
@@ -229,6 +231,7 @@ int engine_set_policy(struct engine *engine, struct policy *policy) {
 	}
 	policy_free(old);
 	fit_arena(engine, policy);
+	tokens_set_rules(engine->tokens, &policy->settings.tokens);
 	engine_publish_all(engine, true);
 	tell_policy(engine);
 	return 0;
@@ -643,6 +646,8 @@ static int begin(struct engine *e) {
 	if (r == 0 && e->setup->control_fd >= 0)
 		r = watch_fd(e, e->setup->control_fd, on_control, e, &e->control);
 	if (r == 0)
+		r = tokens_new(e, e->setup->token_fd, seats_see, &e->tokens);
+	if (r == 0)
 		r = sandbox_engine();
 	if (r < 0)
 		return r;
@@ -689,6 +694,7 @@ static void end(struct engine *e) {
 	e->hasher = worker_free(e->hasher);
 	e->reader = worker_free(e->reader);
 	attempts_end(e);
+	e->tokens = tokens_free(e->tokens);
 	if (e->store) {
 		(void)engine_record(e, &entry);
 		now = engine_now(e);
@@ -716,6 +722,7 @@ int engine_main(const struct engine_setup *setup) {
 	e->setup = setup;
 	e->policy_fd = -1;
 	e->auth.random = random_bytes;
+	e->auth.not_before_ms = &e->clock.not_before_ms;
 	e->auth.not_isolated = setup->embedded;
 	e->auth.recovery_verifier_name = "recovery";
 	(void)clock_init(&e->clock, clock_build_ms());

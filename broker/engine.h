@@ -30,6 +30,7 @@
 
 #define ENGINE_LEASE_MS 5000u
 #define ENGINE_TICK_MS 1000u
+#define ENGINE_SHOWN_MS 10000u  /* a tap waits so long for the attempt that it is for    */
 #define ENGINE_REASON_MS 5000u /* after an emergency, before its reason is asked for    */
 
 /* Alarms of Careward's own, each a message id that `status` and the screen show. */
@@ -46,6 +47,7 @@ enum engine_alarm {
 	ALARM_ENGINE_DIED,    /* the engine had to be restarted                       */
 	ALARM_RECORDS_LOST,   /* records found no room                                */
 	ALARM_RECOVERED,      /* the recovery code was used                           */
+	ALARM_TOKENS,         /* cards, keys and readers are configured and do not work */
 	ALARM_N,
 };
 
@@ -53,6 +55,7 @@ const char *engine_alarm_name(enum engine_alarm alarm);
 
 struct peer;
 struct engine;
+struct tokens;
 struct ring;
 
 /* So many in a second; what is over is counted. */
@@ -71,6 +74,9 @@ struct seat_runtime {
 	bool page_sealed;
 	struct policy_state published;
 	uint32_t session_uid;  /* uid whose process opened the session                  */
+	struct token_sight card; /* that lies in a reader of the seat; kind 0: none     */
+	struct token_sight shown; /* what was held to it last: badge, key               */
+	uint64_t shown_ms;     /* boot time of that; it is forgotten after 10 s         */
 	bool reason_wanted;    /* an emergency ended, and nobody has said why           */
 	uint8_t reason_id[16]; /* that emergency                                       */
 	uint64_t reason_ms;    /* boot time of its end                                 */
@@ -91,6 +97,7 @@ struct attempt_slot {
 	struct seat_runtime *seat;
 	struct engine *engine;
 	struct password_job *job; /* of the attempt, while hashing                        */
+	uint64_t token_job;      /* of the helper that looks or signs for it; 0: none   */
 	bool hashing;            /* the worker has its job: may not be freed            */
 	bool dropped;            /* free it when the worker is done                     */
 };
@@ -124,6 +131,7 @@ struct engine {
 	uint32_t arena_kib;      /* of the hashing worker's arena                        */
 	struct worker *hasher;
 	struct worker *reader;
+	struct tokens *tokens;
 	uint32_t n_seats;
 	struct seat_runtime seats[LIMIT_SEATS];
 	struct peer *peers;      /* list                                                */
@@ -188,6 +196,9 @@ void engine_stop(struct engine *engine);
 /* Tells the supervisor of a ring that came, or of one whose records are all durable. */
 void engine_ring_came(struct engine *engine, const struct peer *peer, int fd);
 void engine_ring_gone(struct engine *engine, uint64_t number);
+
+/* Something came to a reader, or went: tells the reader's seat. */
+void seats_see(struct engine *engine, const struct token_sight *sight);
 
 /* After an emergency began, ended or was asked about: publishes and tells. */
 void engine_tell_emergency(struct engine *engine, struct seat_runtime *seat, const uint8_t id[16],

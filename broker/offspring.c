@@ -25,16 +25,21 @@ static bool begin(const struct parent *parent) {
 	return sigprocmask(SIG_SETMASK, parent->signals, NULL) == 0;
 }
 
-/* Puts @n descriptors at CONTROL_FD and up, in order. */
+/* Puts @n descriptors at CONTROL_FD and up, in order; of one that is -1 nothing is there. */
 static bool place(int *fds, uint32_t n) {
 	for (uint32_t i = 0; i < n; ++i) {
+		if (fds[i] < 0)
+			continue;
 		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, ASIDE);
 		if (fds[i] < 0)
 			return false;
 	}
-	for (uint32_t i = 0; i < n; ++i)
-		if (dup3(fds[i], CONTROL_FD + (int)i, O_CLOEXEC) < 0)
+	for (uint32_t i = 0; i < n; ++i) {
+		if (fds[i] < 0)
+			(void)close(CONTROL_FD + (int)i);
+		else if (dup3(fds[i], CONTROL_FD + (int)i, O_CLOEXEC) < 0)
 			return false;
+	}
 	return true;
 }
 
@@ -57,6 +62,7 @@ static int engine(const struct parent *parent, const struct supervisor_setup *se
 	fds[n++] = control;
 	fds[n++] = setup->state_fd;
 	fds[n++] = setup->config_fd;
+	fds[n++] = setup->token_fd;
 	for (uint32_t i = 0; i < setup->n_seats; ++i)
 		fds[n++] = setup->listen_fds[i];
 	if (!place(fds, n))
@@ -65,6 +71,7 @@ static int engine(const struct parent *parent, const struct supervisor_setup *se
 	mine.control_fd = CONTROL_FD;
 	mine.state_fd = CONTROL_STATE_FD;
 	mine.config_fd = CONTROL_CONFIG_FD;
+	mine.token_fd = setup->token_fd < 0 ? -1 : CONTROL_TOKEN_FD;
 	for (uint32_t i = 0; i < LIMIT_SEATS; ++i)
 		mine.listen_fds[i] = i < setup->n_seats ? CONTROL_FIRST_LISTEN_FD + (int)i : -1;
 	return setup->engine(&mine);
@@ -89,6 +96,8 @@ static int writer(const struct parent *parent, const struct supervisor_setup *se
 		(void)close(setup->listen_fds[i]);
 	if (setup->config_fd != setup->state_fd)
 		(void)close(setup->config_fd);
+	if (setup->token_fd >= 0)
+		(void)close(setup->token_fd);
 	(void)close(parent->signal_fd);
 	if (parent->ready_fd >= 0)
 		(void)close(parent->ready_fd);

@@ -191,6 +191,14 @@ static enum cw_verdict decide_use(struct request *r, uint32_t action, uint64_t s
 	return seat_decide(seat, t, action, &r->now, ret_reason);
 }
 
+/* A second person would have been asked for, but for an emergency or for being alone. */
+static bool is_waived(const struct request *r, int index, enum cw_verdict v) {
+	const struct policy_table *t = &r->engine->policy->table;
+
+	return index >= 0 && v == CW_ALLOW && t->actions[index].witness &&
+	       !seat_is_witnessed(&r->seat->seat, t, (uint32_t)index, &r->now);
+}
+
 /*
  * always and care: the client has answered already; it is recorded here. guarded:
  * the answer is the one that counts, and it comes when the record is durable.
@@ -225,7 +233,8 @@ int handle_use(struct request *r) {
 		.assurance = (uint8_t)seat->session.assurance,
 		.factor = (uint8_t)seat->session.factor,
 		.reason = (uint8_t)reason,
-		.flags = seat->emergency.open ? ENTRY_EMERGENCY : 0,
+		.flags = (uint8_t)((seat->emergency.open ? ENTRY_EMERGENCY : 0) |
+		                   (is_waived(r, index, v) ? ENTRY_WAIVED : 0)),
 		.account = seat->session.account,
 		.session = seat->session.number,
 		.peer_uid = r->peer->uid,
@@ -241,5 +250,9 @@ int handle_use(struct request *r) {
 	e = engine_record(r->engine, &entry);
 	if (e < 0)
 		return reply_not_recorded(r, index < 0 ? -1 : index, v, reason);
+	if (index >= 0 && v == CW_ALLOW) {
+		seat_witness_used(seat, (uint32_t)index);
+		engine_publish(r->engine, r->seat, false);
+	}
 	return reply_use(r, v, reason);
 }

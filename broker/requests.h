@@ -103,6 +103,8 @@ int handle_attempt_begin(struct request *r);  /* attempts.c */
 int handle_attempt_answer(struct request *r);
 int handle_attempt_cancel(struct request *r);
 int handle_authorize(struct request *r);
+int handle_witness(struct request *r);
+int handle_badge(struct request *r);          /* sights.c */
 int handle_redeem(struct request *r);
 int handle_explain(struct request *r);        /* requests-config.c */
 int handle_check(struct request *r);

@@ -231,6 +231,7 @@ static void start_engine(struct supervisor *s, uint64_t now) {
 	struct engine_setup inherit = {
 		.without_journal = s->n_stuck > 0,
 		.client_fd = -1,
+		.token_fd = s->setup->token_fd,
 		.config_path = s->setup->config_path,
 		.n_seats = s->setup->n_seats,
 		.seats_source = s->setup->seats_source,

@@ -31,6 +31,7 @@ struct engine_setup {
 	int client_fd;        /* embedded: the one client; else -1                      */
 	int state_fd;         /* state directory: CONTROL_STATE_FD; spool is in it      */
 	int config_fd;        /* configuration directory, O_PATH: CONTROL_CONFIG_FD     */
+	int token_fd;         /* CONTROL_TOKEN_FD; -1: no tokens                        */
 	const char *config_path; /* the same by name, for messages and policy_read_file() */
 	uint32_t n_seats;     /* 1..LIMIT_SEATS; embedded: 1                            */
 	struct seat_socket seats[LIMIT_SEATS];  /* name, group, who may connect                */
@@ -68,6 +69,7 @@ struct supervisor_setup {
 	ENGINE_FUNCTION((*engine));
 	int state_fd;             /* directory, readable                           */
 	int config_fd;            /* O_PATH                                        */
+	int token_fd;             /* careward-token's socket; -1: no tokens        */
 	const char *config_path;
 	uint32_t n_seats;
 	struct seat_socket seats[LIMIT_SEATS];
@@ -84,8 +86,8 @@ struct supervisor_setup {
  * @setup:  borrowed; the descriptors stay the caller's, but ready_fd, which is
  *          closed when it has been written to
  *
- * The caller has dropped its privileges, has no other children and no other
- * threads, and wants SIGTERM, SIGINT and SIGCHLD for nothing else.
+ * The caller has dropped its privileges, has no other children (but careward-token,
+ * which ends by itself and is only reaped) and no other threads, and wants SIGTERM, SIGINT and SIGCHLD for nothing else.
  *
  * Return: 0 after a clean shutdown; -errno when it could not begin (-ENOMEM,
  * -EMFILE, -EINVAL for a setup without seat or engine, -EPERM from the sandbox).

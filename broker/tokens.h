@@ -34,7 +34,7 @@ struct token_client {
 
 /*
  * tokens_new() - begin to talk to the keeper
- * @fd:   its socket; -1: there is none, and every task fails with TOKEN_MODULE
+ * @fd:   its socket, taken over; -1: there is none, and every task fails with TOKEN_MODULE
  * @see:  what the watcher sees
  *
  * Return: 0; -ENOMEM; -errno of the loop.
@@ -44,7 +44,7 @@ int tokens_new(struct engine *engine, int fd,
 	       struct tokens **ret_tokens);
 struct tokens *tokens_free(struct tokens *tokens);
 
-/* New rules: running jobs end with TOKEN_ENDED, helpers start anew. */
+/* New rules: running jobs end with TOKEN_ENDED, helpers start anew. NULL is fine. */
 void tokens_set_rules(struct tokens *tokens, const struct token_rules *rules);
 
 /* Is there a keeper that answers? (alarm "tokens-unavailable") */
@@ -53,7 +53,8 @@ bool tokens_is_alive(const struct tokens *tokens);
 /*
  * token_job_new() - look for tokens; ends in found() or done()
  *
- * Return: number of the job, never 0. What goes wrong comes by done().
+ * Return: number of the job; 0 when there are more than two for each attempt that
+ * there can be. What else goes wrong comes by done().
  */
 uint64_t token_job_new(struct tokens *tokens, const struct token_look *look,
 		       const struct token_client *client);

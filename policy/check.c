@@ -146,4 +146,5 @@ void check_policy(struct compile *c) {
 
 	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); ++i)
 		checks[i](c);
+	check_tokens(c);
 }

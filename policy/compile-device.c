@@ -152,6 +152,7 @@ void compile_device(struct compile *c) {
 	memcpy(s->device_maker, c->device.device.maker, sizeof(s->device_maker));
 	s->isolation_required = c->device.device.isolation != 0;
 	compile_seats(c);
+	compile_readers(c);
 	for (uint32_t i = 0; i < c->device.n_signals; ++i)
 		compile_signal(c, i);
 	compile_patient(c);

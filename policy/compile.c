@@ -153,6 +153,7 @@ static void compile_all(struct compile *c) {
 	}
 	if (c->site_file.readable) {
 		compile_settings(c);
+		compile_tokens(c);
 		check_values(c);
 	}
 }

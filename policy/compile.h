@@ -48,6 +48,12 @@ void compile_roles(struct compile *c);
 /* site.cfg: contexts. */
 void compile_contexts(struct compile *c);
 
+/* device.cfg: readers of tokens, and the authority of the maker's own people. */
+void compile_readers(struct compile *c);
+
+/* site.cfg: which tokens, on which conditions. */
+void compile_tokens(struct compile *c);
+
 /* site.cfg and place.cfg: everything that is a number or a text. */
 void compile_settings(struct compile *c);
 
@@ -56,6 +62,9 @@ void check_values(struct compile *c);
 
 /* Warnings about a policy that has no error. */
 void check_policy(struct compile *c);
+
+/* The part of them that is about tokens. */
+void check_tokens(const struct compile *c);
 
 /*
  * compile_action() - a new action, or one made stricter

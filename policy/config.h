@@ -94,6 +94,15 @@ int policy_read_file(const char *path, struct policy_messages *messages, char **
                      size_t *ret_n_text);
 
 /*
+ * policy_pinned_matches() - is this the content that the configuration pins?
+ * @pin:    from struct token_rules
+ * @bytes:  the whole file, @n bytes of it
+ *
+ * Return: 0; -EBADMSG: it is another one; -EINVAL: @pin pins nothing; -ENOMEM.
+ */
+int policy_pinned_matches(const struct pinned_file *pin, const void *bytes, size_t n);
+
+/*
  * Indices by name. Return: the index; -ENOENT. policy_nearest() returns the
  * nearest of @n names of POLICY_NAME_SIZE bytes each, or NULL when none is near.
  */

@@ -19,6 +19,19 @@ struct place {
 	char *item;
 };
 
+/* Sections that were met and are still to be read, in the order of the file. */
+struct pending {
+	const struct key *key;
+	const config_setting_t *setting;
+	const struct section *parent;
+	char *item; /* the parent's */
+};
+
+struct queue {
+	uint32_t n;
+	struct pending list[GRAMMAR_SECTIONS_MAX];
+};
+
 static uint32_t line_of(const config_setting_t *setting) {
 	return (uint32_t)config_setting_source_line(setting);
 }
@@ -36,8 +49,14 @@ static void put(char *field, size_t size, uint64_t value) {
 }
 
 /* "passwords.min_length"; a key of the file itself goes by its name alone. */
+static bool is_file(const struct section *section) {
+	const char *dot = strrchr(section->name, '.');
+
+	return dot && strcmp(dot, ".cfg") == 0;
+}
+
 static const char *section_prefix(const struct section *section) {
-	return strchr(section->name, '.') ? "" : section->name;
+	return is_file(section) ? "" : section->name;
 }
 
 #define KEY_FORMAT "%s%s%s"
@@ -88,6 +107,11 @@ static bool read_string(const struct place *p, const struct key *key, const conf
 	if (strlen(text) >= key->size || text[strspn(text, " \t")] == '\0') {
 		refuse(p->r, line_of(s), KEY_FORMAT " must have 1 to %zu bytes", KEY_ARGS(p, key),
 		       key->size - 1);
+		return false;
+	}
+	if (key->remedy && key->remedy(text)) {
+		refuse(p->r, line_of(s), KEY_FORMAT " is \"%.70s\"; %s", KEY_ARGS(p, key), text,
+		       key->remedy(text));
 		return false;
 	}
 	memcpy(p->item + key->offset, text, strlen(text) + 1);
@@ -177,11 +201,25 @@ static void section_defaults(const struct section *section, char *item) {
 }
 
 void grammar_defaults(const struct section *file, void *item) {
-	section_defaults(file, item);
-	for (uint32_t i = 0; i < file->n_keys; ++i)
-		if (file->keys[i].type == KEY_GROUP)
-			section_defaults(file->keys[i].section,
-			                 (char *)item + file->keys[i].offset);
+	struct {
+		const struct section *section;
+		char *item;
+	} list[GRAMMAR_SECTIONS_MAX] = { { file, item } };
+	uint32_t n = 1;
+
+	for (uint32_t i = 0; i < n; ++i) {
+		const struct section *section = list[i].section;
+
+		section_defaults(section, list[i].item);
+		for (uint32_t k = 0; k < section->n_keys; ++k) {
+			const struct key *key = &section->keys[k];
+
+			if (key->type != KEY_GROUP || n >= GRAMMAR_SECTIONS_MAX)
+				continue;
+			list[n].section = key->section;
+			list[n++].item = list[i].item + key->offset;
+		}
+	}
 }
 
 /* Return: the key of that name; NULL after adding an error. */
@@ -209,13 +247,10 @@ static void require_keys(const struct place *p, uint32_t seen, uint32_t line) {
 	}
 }
 
-/* One group of values. */
-static void read_group(const struct place *p, const config_setting_t *group) {
-	struct item item = { .line = line_of(group) };
-	uint32_t seen = 0;
+/* The values of a group; its sections are put behind what is still to be read. */
+static void read_keys(const struct place *p, const config_setting_t *group, struct queue *q) {
+	uint32_t line = is_file(p->section) ? 0 : line_of(group), seen = 0;
 
-	section_defaults(p->section, p->item);
-	memcpy(p->item, &item, sizeof(item));
 	for (int i = 0; i < config_setting_length(group); ++i) {
 		const config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
 		const struct key *key = find_key(p, s);
@@ -223,32 +258,47 @@ static void read_group(const struct place *p, const config_setting_t *group) {
 		if (!key)
 			continue;
 		seen |= 1u << (key - p->section->keys);
-		(void)readers[key->type](p, key, s);
+		if (!key->section)
+			(void)readers[key->type](p, key, s);
+		else if (q->n < GRAMMAR_SECTIONS_MAX)
+			q->list[q->n++] = (struct pending){ key, s, p->section, p->item };
+		else
+			refuse(p->r, line_of(s), "more sections than GRAMMAR_SECTIONS_MAX (%u)",
+			       GRAMMAR_SECTIONS_MAX);
 	}
-	require_keys(p, seen, item.line);
+	require_keys(p, seen, line);
 }
 
-static void read_section_group(const struct place *file, const struct key *key,
-                               const config_setting_t *s) {
-	struct place p = *file;
+static void read_group(const struct place *p, const config_setting_t *group, struct queue *q) {
+	struct item item = { .line = line_of(group) };
+
+	section_defaults(p->section, p->item);
+	memcpy(p->item, &item, sizeof(item));
+	read_keys(p, group, q);
+}
+
+static void read_section_group(const struct place *parent, const struct key *key,
+                               const config_setting_t *s, struct queue *q) {
+	struct place p = *parent;
 
 	if (config_setting_type(s) != CONFIG_TYPE_GROUP) {
-		refuse(p.r, line_of(s), "%s must be a group: { key = value; ... }", key->name);
+		refuse(p.r, line_of(s), KEY_FORMAT " must be a group: { key = value; ... }",
+		       KEY_ARGS(parent, key));
 		return;
 	}
 	p.section = key->section;
-	p.item = file->item + key->offset;
-	read_group(&p, s);
+	p.item = parent->item + key->offset;
+	read_group(&p, s, q);
 }
 
-static void read_section_list(const struct place *file, const struct key *key,
-                              const config_setting_t *s) {
-	struct place p = *file;
+static void read_section_list(const struct place *parent, const struct key *key,
+                              const config_setting_t *s, struct queue *q) {
+	struct place p = *parent;
 	uint32_t n = 0;
 
 	if (config_setting_type(s) != CONFIG_TYPE_LIST) {
-		refuse(p.r, line_of(s), "%s must be a list of groups: ( { ... }, { ... } )",
-		       key->name);
+		refuse(p.r, line_of(s), KEY_FORMAT " must be a list of groups: ( { ... }, { ... } )",
+		       KEY_ARGS(parent, key));
 		return;
 	}
 	p.section = key->section;
@@ -256,49 +306,50 @@ static void read_section_list(const struct place *file, const struct key *key,
 		const config_setting_t *group = config_setting_get_elem(s, (unsigned)i);
 
 		if (n >= (uint64_t)key->max) {
-			refuse(p.r, line_of(group), "more %s than %s (%" PRId64 ")", key->name,
-			       key->limit, key->max);
+			refuse(p.r, line_of(group), "more " KEY_FORMAT " than %s (%" PRId64 ")",
+			       KEY_ARGS(parent, key), key->limit, key->max);
 			break;
 		}
 		if (config_setting_type(group) != CONFIG_TYPE_GROUP) {
-			refuse(p.r, line_of(group), "%s must hold groups: { key = value; ... }",
-			       key->name);
+			refuse(p.r, line_of(group), KEY_FORMAT " must hold groups: { key = value; ... }",
+			       KEY_ARGS(parent, key));
 			continue;
 		}
-		p.item = file->item + key->offset + n * key->size;
-		read_group(&p, group);
+		p.item = parent->item + key->offset + n * key->size;
+		read_group(&p, group, q);
 		n++;
 	}
 	if (n == 0 && key->required && config_setting_length(s) == 0)
-		refuse(p.r, line_of(s), "%s is empty; it needs at least one { ... }", key->name);
-	put(file->item + key->n_offset, sizeof(n), n);
+		refuse(p.r, line_of(s), KEY_FORMAT " is empty; it needs at least one { ... }",
+		       KEY_ARGS(parent, key));
+	put(parent->item + key->n_offset, sizeof(n), n);
 }
 
-/* The whole file: its sections, and the values beside them. */
-static void read_file(const struct place *p, const config_setting_t *root) {
-	int n = config_setting_length(root);
-	uint32_t seen = 0;
+static void check_end(const struct place *p, const config_setting_t *root) {
+	const config_setting_t *end = config_setting_get_member(root, "end");
 
-	for (int i = 0; i < n; ++i) {
-		const config_setting_t *s = config_setting_get_elem(root, (unsigned)i);
-		const struct key *key = find_key(p, s);
+	if (!end)
+		return;
+	if (config_setting_index(end) != config_setting_length(root) - 1)
+		refuse(p->r, line_of(end), "end must be the last line; move it to the end");
+	if (config_setting_type(end) == CONFIG_TYPE_BOOL && !config_setting_get_bool(end))
+		refuse(p->r, line_of(end), "end must be true");
+}
 
-		if (!key)
-			continue;
-		seen |= 1u << (key - p->section->keys);
-		if (key->type == KEY_GROUP)
-			read_section_group(p, key, s);
-		else if (key->type == KEY_LIST)
-			read_section_list(p, key, s);
+/* The whole file: the values of its own, and then section after section. */
+static void read_file(const struct place *file, const config_setting_t *root) {
+	struct queue q = { 0 };
+
+	read_keys(file, root, &q);
+	check_end(file, root);
+	for (uint32_t i = 0; i < q.n; ++i) {
+		struct place p = { file->r, file->source, q.list[i].parent, q.list[i].item };
+
+		if (q.list[i].key->type == KEY_GROUP)
+			read_section_group(&p, q.list[i].key, q.list[i].setting, &q);
 		else
-			(void)readers[key->type](p, key, s);
-		if (strcmp(key->name, "end") == 0 && i != n - 1)
-			refuse(p->r, line_of(s), "end must be the last line; move it to the end");
-		if (strcmp(key->name, "end") == 0 && config_setting_type(s) == CONFIG_TYPE_BOOL &&
-		    !config_setting_get_bool(s))
-			refuse(p->r, line_of(s), "end must be true");
+			read_section_list(&p, q.list[i].key, q.list[i].setting, &q);
 	}
-	require_keys(p, seen, 0);
 }
 
 /* What libconfig says about a syntax error does not help; this does. */

@@ -6,9 +6,9 @@
  * The grammar as tables: what each file may say, in which range, by default
  *
  * A file is a list of keys. A key holds a value, or a section: one group
- * `{ ... }` or a list of groups `( { ... }, { ... } )`. Sections hold values
- * only, so the whole grammar is two levels deep. docs/man/ is checked against
- * these tables by a test.
+ * `{ ... }` or a list of groups `( { ... }, { ... } )`. A group may hold sections
+ * again (tokens.smartcard.authorities is the deepest); the groups of a list hold
+ * values only. docs/man/ is checked against these tables by a test.
  */
 
 #include <libconfig.h>
@@ -53,13 +53,18 @@ struct key {
 	const char *limit;   /* KEY_LIST, KEY_TEXTS: name of the limit that max is   */
 	const struct word *words;
 	const struct section *section;
+	/* KEY_TEXT: says what would be right when @text is not; NULL when it is. */
+	const char *(*remedy)(const char *text);
 };
 
 struct section {
-	const char *name; /* "passwords"; of the file itself: "device.cfg"           */
+	const char *name; /* "passwords", "tokens.badge"; of a file: "device.cfg"     */
 	const struct key *keys;
 	uint32_t n_keys;
 };
+
+/* Sections that one file may have, with those inside of others. */
+#define GRAMMAR_SECTIONS_MAX 32u
 
 /* Every item begins with the line that it was read from; 0: it was absent. */
 struct item {

@@ -134,6 +134,7 @@ static const struct key file_keys[] = {
 	{ .name = "lockout", .section = &lockout_section, GROUP(lockout) },
 	{ .name = "break_glass", .section = &break_glass_section, GROUP(break_glass) },
 	{ .name = "journal", .section = &journal_section, GROUP(journal) },
+	{ .name = "tokens", .section = &parse_tokens, GROUP(tokens) },
 	{ .name = "reauth_fresh", .type = KEY_INT, .min = 10, .max = 120, .fallback = 120, SECONDS,
 	  FIELD(reauth_fresh_s) },
 	{ .name = "prompt_timeout", .type = KEY_INT, .min = 15, .max = 300, .fallback = 60, SECONDS,

@@ -44,6 +44,63 @@ struct parsed_action {
 	const config_setting_t *only_when;
 };
 
+/* A file in the configuration directory with its SHA-256 in hexadecimal. */
+struct parsed_pin {
+	struct item item;
+	char file[LIMIT_NAME];
+	char sha256[65];
+};
+
+struct parsed_reader {
+	struct item item;
+	uint8_t kind;
+	uint8_t form;
+	char seat[POLICY_NAME_SIZE];
+	char path[TOKEN_PATH_MAX];
+	uint32_t speed;
+};
+
+struct parsed_smartcard {
+	struct item item;
+	char module[TOKEN_PATH_MAX];
+	const config_setting_t *environment;
+	uint32_t n_authorities;
+	struct parsed_pin authorities[TOKEN_AUTHORITIES_MAX];
+	const config_setting_t *lists;
+	struct {
+		struct item item;
+		uint8_t missing;
+		uint8_t stale;
+	} revocation;
+	uint32_t min_rsa_bits;
+	uint8_t by_key;
+	uint8_t enrolled_without_chain;
+	uint8_t service;
+};
+
+struct parsed_security_key {
+	struct item item;
+	char rp[sizeof(((struct security_key_rules *)0)->rp)];
+	uint8_t verification;
+	const config_setting_t *aaguids;
+	uint8_t synced;
+};
+
+struct parsed_badge {
+	struct item item;
+	uint8_t tap_out;
+	uint32_t code_digits;
+};
+
+/* Each group that is there is a factor that is on. */
+struct parsed_tokens {
+	struct item item;
+	uint32_t deadline_ms;
+	struct parsed_smartcard smartcard;
+	struct parsed_security_key security_key;
+	struct parsed_badge badge;
+};
+
 struct parsed_device {
 	struct item item;
 	uint8_t end;
@@ -57,7 +114,10 @@ struct parsed_device {
 		struct item item;
 		uint8_t care;
 	} minimum;
+	struct parsed_pin service_authority;
 	char patient[POLICY_NAME_SIZE];
+	uint32_t n_readers;
+	struct parsed_reader readers[TOKEN_READERS_MAX];
 	uint32_t n_seats;
 	uint32_t n_signals;
 	uint32_t n_actions;
@@ -111,6 +171,7 @@ struct parsed_site {
 		struct item item;
 		struct journal_rules rules;
 	} journal;
+	struct parsed_tokens tokens;
 	uint32_t reauth_fresh_s;
 	uint32_t prompt_timeout_s;
 	uint32_t n_roles;
@@ -143,5 +204,17 @@ extern const struct word parse_kind_words[];
 extern const struct word parse_care_words[];      /* a context's, for care      */
 extern const struct word parse_assurance_words[]; /* everything else's          */
 extern const struct word parse_confirm_words[];
+extern const struct word parse_reader_words[];
+
+/* Return: NULL when @text is an absolute path without detours; what would be one. */
+const char *parse_remedy_path(const char *text);
+
+/* Return: NULL when @text is the plain name of a file; what would be one. */
+const char *parse_remedy_file(const char *text);
+
+/* What both files say about tokens (parse-tokens.c). */
+extern const struct section parse_tokens;            /* struct parsed_tokens */
+extern const struct section parse_readers;           /* struct parsed_reader */
+extern const struct section parse_service_authority; /* struct parsed_pin    */
 
 #endif

@@ -18,6 +18,7 @@
  * Times are CLOCK_BOOTTIME in milliseconds.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "policy/token-rules.h"
@@ -33,8 +34,10 @@ enum keeper_kind {
 	KEEPER_DEADLINE, /* another deadline for it; 0: now                            */
 	KEEPER_WATCH,    /* start the watcher, under `number`; it has no deadline      */
 	/* from the keeper */
-	KEEPER_READY,    /* answer to SETUP, with its number                           */
+	KEEPER_READY,    /* answer to SETUP, with its number; 0: a new keeper, which
+			    knows nothing and wants a SETUP                            */
 	KEEPER_GIVEN,    /* answer to TAKE and WATCH, with the socket                  */
+	KEEPER_OPENED,   /* a spare of `factor` is initialised: `code` 0, or -errno    */
 	KEEPER_ENDED,    /* that helper is gone: `how`, `code`                         */
 	KEEPER_N_KINDS,
 };
@@ -49,7 +52,7 @@ enum keeper_end {
 
 struct keeper_message {
 	uint32_t kind;       /* enum keeper_kind                                       */
-	uint32_t factor;     /* TAKE                                                   */
+	uint32_t factor;     /* TAKE, OPENED                                           */
 	uint64_t engine;     /* number of the SETUP that it belongs to                 */
 	uint64_t number;     /* of the helper, the engine's                            */
 	uint64_t deadline_ms;
@@ -64,5 +67,15 @@ struct keeper_setup {
 };
 
 #define KEEPER_HELPERS_MAX 16u
+
+/*
+ * keeper_main() - the first process of careward-token: starts the keeper, again and
+ * again, until the other end of the socket is gone
+ * @fd:         socket of the engine
+ * @has_own_user:  the processes of this user are the keeper's alone
+ *
+ * Return: exit status.
+ */
+int keeper_main(int fd, bool has_own_user);
 
 #endif

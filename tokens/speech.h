@@ -63,4 +63,43 @@ void speech_sent(struct speech *speech, const char *request);
 int speech_take(struct speech *speech, const uint8_t *packet, size_t n,
 		enum speech_kind *ret_kind);
 
+/*
+ * Helper: what it is asked. A request that holds a PIN is wiped by whoever reads it.
+ */
+enum speech_verb {
+	SPEECH_VERB_NONE = 0,
+	SPEECH_LOOK,
+	SPEECH_SIGN,
+	SPEECH_MAKE,
+	SPEECH_WATCH,
+};
+
+struct speech_request {
+	enum speech_verb verb;
+	struct token_look look;
+	struct token_sign sign;
+	struct token_make make;
+};
+
+static inline void speech_request_wipe(struct speech_request *request) {
+	secret_wipe(&request->sign.pin);
+	secret_wipe(&request->make.pin);
+}
+
+/* Return: 0; -EBADMSG, and no PIN is left in it. */
+int speech_heard(const uint8_t *packet, size_t n, struct speech_request *ret_request);
+
+/*
+ * Helper: answers. Names that are not UTF-8 are made so. Return: length; 0 when it
+ * does not fit.
+ */
+size_t speech_candidate(uint8_t buffer[static LIMIT_FRAME],
+			const struct token_candidate *candidate);
+size_t speech_found(uint8_t buffer[static LIMIT_FRAME], uint32_t n);
+size_t speech_touch(uint8_t buffer[static LIMIT_FRAME]);
+size_t speech_answer(uint8_t buffer[static LIMIT_FRAME], const struct token_answer *answer);
+size_t speech_failed(uint8_t buffer[static LIMIT_FRAME], enum token_error error,
+		     uint32_t tries_left);
+size_t speech_sight(uint8_t buffer[static LIMIT_FRAME], const struct token_sight *sight);
+
 #endif

@@ -507,6 +507,16 @@ int frame_item_text(struct frame_span item, char *ret, size_t room) {
 	return text_copy(&head, ret, room);
 }
 
+int frame_item_bytes(struct frame_span item, const uint8_t **ret_p, size_t *ret_n) {
+	struct item head;
+
+	if (!item_read(item.p, item.n, &head) || head.type != ITEM_BYTES)
+		return -EBADMSG;
+	*ret_p = head.p;
+	*ret_n = head.n;
+	return 0;
+}
+
 static bool is_among(const char *key, const char *const *keys) {
 	for (size_t i = 0; keys[i]; ++i) {
 		if (strcmp(key, keys[i]) == 0)

@@ -118,6 +118,8 @@ int frame_next_pair(struct frame_span map, size_t *cursor, char ret_key[FRAME_NA
                     struct frame_span *ret_value);
 /* The item itself as text (array of texts). Return: 0; -EBADMSG. */
 int frame_item_text(struct frame_span item, char *ret, size_t room);
+/* ... as bytes, in the packet. Return: 0; -EBADMSG. */
+int frame_item_bytes(struct frame_span item, const uint8_t **ret_p, size_t *ret_n);
 
 /*
  * frame_only_keys() - does a map hold none but these keys?

@@ -26,6 +26,8 @@
 	VERB(ATTEMPT_ANSWER, "attempt.answer")                                                     \
 	VERB(ATTEMPT_CANCEL, "attempt.cancel")                                                     \
 	VERB(AUTHORIZE, "authorize")                                                               \
+	VERB(WITNESS, "witness")                                                                   \
+	VERB(BADGE, "badge")                                                                       \
 	VERB(REDEEM, "redeem")                                                                     \
 	VERB(EXPLAIN, "explain")                                                                   \
 	VERB(CHECK, "check")                                                                       \

@@ -23,6 +23,8 @@ enum cw_purpose {
 	CW_PURPOSE_REAUTH,       /* the same, freshly, for something sensitive           */
 	CW_PURPOSE_CHANGE,       /* the signed-in person changes the password            */
 	CW_PURPOSE_RECOVER,      /* the one-use code of `careward init`                  */
+	CW_PURPOSE_ENROL,        /* a token for somebody: cw_enrol()                     */
+	CW_PURPOSE_WITNESS,      /* a second person checks a care action: cw_witness()   */
 };
 
 enum cw_field {

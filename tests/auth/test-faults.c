@@ -15,6 +15,7 @@
 #include "auth/lockout.h"
 #include "auth/row.h"
 #include "tests/auth/device.h"
+#include "tests/auth/token.h"
 
 /* What fails, and at the how many-th time. */
 enum fault {
@@ -215,6 +216,46 @@ static int tick(bool *ret_clean) {
 	return lockout_tick(device.store, &now);
 }
 
+static int enrol(bool *ret_clean) {
+	struct token token = token_of(3, CW_FACTOR_SMARTCARD, 9);
+	struct moment now = moment_at(9);
+	int r = token_store(device.store, &nobody, &now, EVENT_TOKEN_ENROLLED, &token);
+
+	*ret_clean = token.number == 0 && token.generation == 0;
+	return r;
+}
+
+static int find_card(bool *ret_clean) {
+	struct token card = token_of(2, CW_FACTOR_SMARTCARD, 5);
+	struct token token = { .number = 77 };
+	int r = token_find(device.store, CW_FACTOR_SMARTCARD, card.key_hash, 32, &token);
+
+	*ret_clean = token.number == 77;
+	return r;
+}
+
+static int end_key(bool *ret_clean) {
+	struct moment now = moment_at(9);
+
+	*ret_clean = true;
+	return token_revoke(device.store, &nobody, &now, &admins, 3);
+}
+
+static int count_up(bool *ret_clean) {
+	struct token token = { 0 };
+	struct moment now = moment_at(9);
+	int r;
+
+	*ret_clean = true;
+	r = token_load(device.store, 3, &token);
+	if (r < 0)
+		return r;
+	token.key.counter = 99;
+	r = token_store(device.store, &nobody, &now, EVENT_TOKEN_COUNTER, &token);
+	*ret_clean = token.generation == 1;
+	return r;
+}
+
 static const struct {
 	const char *why;
 	int (*run)(bool *ret_clean);
@@ -227,6 +268,10 @@ static const struct {
 	{ "store a first password", first_password, 6 },
 	{ "is it the last administrator", last_admin, 4 },
 	{ "who had a hand in it", touched, 4 },
+	{ "FD-12 enrol a card", enrol, 6 },
+	{ "FD-12 find a card", find_card, 3 },
+	{ "FD-12 revoke a key", end_key, 6 },
+	{ "FD-12 store a counter", count_up, 6 },
 	{ "count a failure", count_failure, 3 },
 	{ "read a lockout", read_lockout, 1 },
 	{ "take a failure back", uncount, 3 },
@@ -246,6 +291,26 @@ static const struct {
 	{ "OpenSSL has no memory", FAULT_OPENSSL_MEMORY },
 };
 
+static void make_token(uint32_t account, enum cw_factor factor, uint8_t byte) {
+	struct token token = token_of(account, factor, byte);
+	struct moment now = moment_at(2);
+
+	ck_assert_int_eq(
+		token_store(device.store, &nobody, &now, EVENT_TOKEN_ENROLLED, &token), 0);
+}
+
+static void check_tokens(const char *why, unsigned n) {
+	struct token card = token_of(3, CW_FACTOR_SMARTCARD, 9);
+	struct token token;
+	int r;
+
+	r = token_load(device.store, 3, &token);
+	ck_assert_msg(r == 0 && !token.disabled && token.key.counter == 10, "%s, %u: the key %d",
+		      why, n, r);
+	r = token_find(device.store, CW_FACTOR_SMARTCARD, card.id, 32, &token);
+	ck_assert_msg(r == -ENOENT, "%s, %u: the new card %d", why, n, r);
+}
+
 static void prepare(void) {
 	struct moment now = moment_at(2);
 	struct lockout lockout;
@@ -254,6 +319,8 @@ static void prepare(void) {
 	(void)make_password(1, 1, 2);
 	(void)make_account("lead", "lead");
 	(void)make_account("bare", "nurse");
+	make_token(2, CW_FACTOR_SMARTCARD, 5); /* row 2 */
+	make_token(2, CW_FACTOR_FIDO2, 6);     /* row 3 */
 	for (unsigned i = 0; i < 5; ++i)
 		ck_assert_int_eq(lockout_count(device.store, &rules, &kim, &now, &lockout), 0);
 }
@@ -276,6 +343,7 @@ static void check_untouched(const char *why, unsigned n) {
 	ck_assert_msg(r == -ENOENT, "%s, %u: the new account %d", why, n, r);
 	r = password_load(device.store, 3, &password);
 	ck_assert_msg(r == -ENOENT, "%s, %u: the first password %d", why, n, r);
+	check_tokens(why, n);
 	r = lockout_read(device.store, &rules, &kim, &now, &lockout);
 	ck_assert_msg(r == 0 && lockout.failures == 5 && lockout.remaining_ms == 300000,
 		      "%s, %u: lockout %d, %u failures", why, n, r, lockout.failures);

@@ -18,41 +18,7 @@
 
 #include <careward/careward.h>
 
-static unsigned n_allocations;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void __real_free(void *p);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void __wrap_free(void *p);
-
-void *__wrap_malloc(size_t n) {
-	++n_allocations;
-	return __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size) {
-	++n_allocations;
-	return __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n) {
-	++n_allocations;
-	return __real_realloc(p, n);
-}
-
-void __wrap_free(void *p) {
-	++n_allocations;
-	__real_free(p);
-}
-
-/* A system call that nothing else makes here, and that does nothing. */
-static void marker(void) {
-	(void)syscall(SYS_getpgid, 0);
-}
+#include "tests/client/counted.h"
 
 static void run(struct cw *cw, bool until_connected) {
 	struct pollfd p = { .fd = cw_fd(cw), .events = POLLIN };

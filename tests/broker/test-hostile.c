@@ -90,7 +90,7 @@ static uint64_t install(struct caller *c, const char *kind, const char *content,
 
 static void install_place(struct caller *c, const char *room) {
 	char content[256];
-	uint8_t digest[32], receipt[1024];
+	uint8_t digest[32], receipt[4096];
 	unsigned size = 32;
 	size_t n = 0;
 

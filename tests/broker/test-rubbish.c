@@ -43,7 +43,7 @@ struct fool {
 	bool open;
 	uint32_t sent;
 	uint64_t attempt, field, session;
-	uint8_t receipt[1024];
+	uint8_t receipt[4096];
 	size_t n_receipt;
 };
 

@@ -473,11 +473,14 @@ END_TEST
 
 START_TEST(another_encoding_of_the_same_is_no_receipt) {
 	static const uint8_t seed[32] = { 1 };
-	uint8_t bytes[APPROVAL_RECEIPT_MAX], public_key[32], longer[APPROVAL_RECEIPT_MAX];
-	struct receipt receipt = { .seat = 1, .wall_ms = -1, .action = "a" }, opened;
+	static uint8_t bytes[APPROVAL_RECEIPT_MAX], longer[APPROVAL_RECEIPT_MAX];
+	static struct receipt receipt = { .seat = 1, .wall_ms = -1, .action = "a",
+					  .by = RECEIPT_BY_DEVICE }, opened;
+	uint8_t public_key[32];
 	size_t n;
 
 	ck_assert_int_eq(receipt_public_key(seed, public_key), 0);
+	memcpy(receipt.device_key, public_key, sizeof(receipt.device_key));
 	ck_assert_int_eq(receipt_make(seed, &receipt, bytes, &n), 0);
 	ck_assert_int_eq(receipt_open(public_key, bytes, n, &opened), 0);
 	ck_assert_mem_eq(&receipt, &opened, sizeof(receipt));
@@ -491,8 +494,8 @@ END_TEST
 
 START_TEST(the_longest_texts_have_room) {
 	static const uint8_t seed[32] = { 1 };
-	uint8_t bytes[APPROVAL_RECEIPT_MAX];
-	struct receipt receipt = {
+	static uint8_t bytes[APPROVAL_RECEIPT_MAX];
+	static struct receipt receipt = {
 		.seat = 255,
 		.session = UINT64_MAX,
 		.account = UINT32_MAX,
@@ -509,6 +512,7 @@ START_TEST(the_longest_texts_have_room) {
 	memset(receipt.action, 'a', sizeof(receipt.action) - 1);
 	memset(receipt.object, 'o', sizeof(receipt.object) - 1);
 	memset(receipt.words, 'w', sizeof(receipt.words) - 1);
+	ck_assert_int_eq(receipt_public_key(seed, receipt.device_key), 0);
 	ck_assert_int_eq(receipt_make(seed, &receipt, bytes, &n), 0);
 	ck_assert_uint_le(n, APPROVAL_RECEIPT_MAX);
 }
@@ -516,8 +520,8 @@ END_TEST
 
 START_TEST(the_receipt_carries_the_journals_head) {
 	uint8_t receipt[APPROVAL_RECEIPT_MAX], public_key[32];
+	static struct receipt opened;
 	struct journal_entry entry;
-	struct receipt opened;
 	size_t n;
 
 	sign_in(ADA);

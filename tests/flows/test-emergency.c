@@ -359,28 +359,6 @@ START_TEST(what_is_no_record_is_a_protocol_error) {
 }
 END_TEST
 
-START_TEST(claims_are_bounded_but_never_a_start_or_an_end) {
-	struct claim_budget budget = { 0 };
-	struct ring_record u = record(RECORD_USE, id_a, 1), s = record(RECORD_START, id_a, 1),
-			   e = record(RECORD_END, id_a, 1);
-	unsigned taken = 0;
-
-	for (unsigned i = 0; i < 100; ++i)
-		taken += claim_budget_take(&budget, &u, &world.now);
-	ck_assert_uint_eq(taken, 32);
-	ck_assert(claim_budget_take(&budget, &s, &world.now));
-	ck_assert(claim_budget_take(&budget, &e, &world.now));
-	ck_assert_int_eq(claim_budget_flush(world.store, &world.seat, &budget, 1000, &world.now),
-			 0);
-	ck_assert_str_eq(newest(EVENT_CLAIMS_COALESCED).detail, "count=68");
-	ck_assert_int_eq(claim_budget_flush(world.store, &world.seat, &budget, 1000, &world.now),
-			 0);
-	ck_assert_str_eq(trail(), "claims-coalesced:ok");
-	pass_ms(1000);
-	ck_assert(claim_budget_take(&budget, &u, &world.now));
-}
-END_TEST
-
 static Suite *suite(void) {
 	Suite *s = suite_create("emergency");
 	TCase *t = tcase_create("emergency");
@@ -407,7 +385,6 @@ static Suite *suite(void) {
 	tcase_add_test(t, whose_use_it_was_is_claimed_unless_the_session_is_there);
 	tcase_add_test(t, a_reason_of_the_list_stays_and_another_can_be_erased);
 	tcase_add_test(t, what_is_no_record_is_a_protocol_error);
-	tcase_add_test(t, claims_are_bounded_but_never_a_start_or_an_end);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -435,6 +435,25 @@ START_TEST(no_random_number_no_session) {
 }
 END_TEST
 
+START_TEST(PW_01_nothing_of_the_worker_but_its_one_yes_opens) {
+	static const uint32_t answers[] = { 0, 1, 2, UINT32_MAX, ~PASSWORD_YES, PASSWORD_YES ^ 1,
+					    PASSWORD_YES ^ 0x80000000u, PASSWORD_YES << 1 };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(answers); ++i) {
+		struct attempt *a = begin(CW_PURPOSE_SIGN_IN, i % 2 ? "kim" : "ada");
+
+		ck_assert_int_eq(say(a, password_of(i % 2 ? KIM : ADA)), 0);
+		ck_assert_int_eq(attempt_want(a), ATTEMPT_HASH);
+		secret_wipe(&attempt_job(a)->candidate);
+		attempt_job(a)->matched = answers[i];
+		ck_assert_int_eq(attempt_hashed(a, &world.now), 0);
+		ck_assert(!is_yes_result(a));
+		ck_assert_str_eq(message(a), "refused");
+		(void)attempt_free(a);
+	}
+}
+END_TEST
+
 START_TEST(what_begins_without_a_session_is_refused) {
 	static const enum cw_purpose purposes[] = { CW_PURPOSE_UNLOCK, CW_PURPOSE_REAUTH,
 						    CW_PURPOSE_CHANGE };
@@ -473,6 +492,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, the_new_administrator_administers);
 	tcase_add_test(t, the_prompts_of_a_sign_in);
 	tcase_add_test(t, no_random_number_no_session);
+	tcase_add_test(t, PW_01_nothing_of_the_worker_but_its_one_yes_opens);
 	tcase_add_test(t, what_begins_without_a_session_is_refused);
 	suite_add_tcase(s, t);
 	return s;

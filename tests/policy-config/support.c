@@ -11,6 +11,8 @@
 const struct section *const grammars[N_FILES] = { &grammar_device, &grammar_site, &grammar_place };
 const char *const file_names[N_FILES] = { "device.cfg", "site.cfg", "place.cfg" };
 
+#define DIGEST "0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789abcdef"
+
 /* No error, no warning. Tests that want a warning change something. */
 static const struct change base[] = {
 	{ DEVICE, "device", 0, "model", "\"Test pump\"" },
@@ -28,6 +30,15 @@ static const struct change base[] = {
 	{ DEVICE, "actions", 2, "kind", "\"guarded\"" },
 	{ DEVICE, "actions", 3, "name", "\"software.update\"" },
 	{ DEVICE, "actions", 3, "kind", "\"sensitive\"" },
+	{ DEVICE, "readers", 0, "kind", "\"usb-key\"" },
+	{ DEVICE, "readers", 0, "seat", "\"main\"" },
+	{ DEVICE, "readers", 1, "kind", "\"serial\"" },
+	{ DEVICE, "readers", 1, "seat", "\"main\"" },
+	{ DEVICE, "readers", 1, "path", "\"/dev/ttyS0\"" },
+	{ DEVICE, "readers", 2, "kind", "\"pcsc\"" },
+	{ DEVICE, "readers", 2, "seat", "\"main\"" },
+	{ DEVICE, "service_authority", 0, "file", "\"maker.pem\"" },
+	{ DEVICE, "service_authority", 0, "sha256", "\"" DIGEST "\"" },
 	{ DEVICE, "", 0, "end", "true" },
 	{ SITE, "site", 0, "name", "\"Test site\"" },
 	{ SITE, "roles", 0, "name", "\"nurse\"" },
@@ -44,10 +55,31 @@ static const struct change base[] = {
 	{ SITE, "contexts", 0, "name", "\"routine\"" },
 	{ SITE, "contexts", 1, "name", "\"acute\"" },
 	{ SITE, "contexts", 1, "when", "[ \"patient\" ]" },
+	{ SITE, "tokens.smartcard", 0, "module", "\"/usr/lib/test-pkcs11.so\"" },
+	{ SITE, "tokens.smartcard", 0, "revocation_lists", "[ \"site.crl\" ]" },
+	{ SITE, "tokens.smartcard.authorities", 0, "file", "\"site.pem\"" },
+	{ SITE, "tokens.smartcard.authorities", 0, "sha256", "\"" DIGEST "\"" },
+	{ SITE, "tokens.security_key", 0, "rp", "\"keys.test\"" },
 	{ SITE, "", 0, "end", "true" },
 	{ PLACE, "place", 0, "inventory", "\"TEST-1\"" },
 	{ PLACE, "", 0, "end", "true" },
 };
+
+struct sections all_sections(enum file file) {
+	struct sections all = { 1, { grammars[file] } };
+
+	for (uint32_t i = 0; i < all.n; ++i)
+		for (uint32_t k = 0; k < all.list[i]->n_keys; ++k)
+			if (all.list[i]->keys[k].section) {
+				ck_assert_uint_lt(all.n, GRAMMAR_SECTIONS_MAX);
+				all.list[all.n++] = all.list[i]->keys[k].section;
+			}
+	return all;
+}
+
+const char *section_path(enum file file, const struct section *section) {
+	return section == grammars[file] ? "" : section->name;
+}
 
 struct render {
 	FILE *out;
@@ -129,18 +161,40 @@ static bool is_left_out(const struct render *r, const char *section) {
 	return false;
 }
 
-static void print_section(struct render *r, const struct key *key) {
-	bool list = key->type == KEY_LIST;
-	int n = count_items(r, key->name);
+/* Return: true when the base or a change says something inside of the section. */
+static bool has_inside(const struct render *r, const char *section) {
+	size_t n = strlen(section);
 
-	if (n == 0 || is_left_out(r, key->name))
+	for (size_t i = 0; i < ARRAY_SIZE(base); ++i)
+		if (base[i].file == r->file && strncmp(base[i].section, section, n) == 0 &&
+		    base[i].section[n] == '.')
+			return true;
+	for (size_t i = 0; i < r->n; ++i)
+		if (r->changes[i].file == r->file &&
+		    strncmp(r->changes[i].section, section, n) == 0 &&
+		    r->changes[i].section[n] == '.')
+			return true;
+	return false;
+}
+
+static void print_section(struct render *r, const struct key *key) {
+	const struct section *section = key->section;
+	bool list = key->type == KEY_LIST;
+	int n = count_items(r, section->name);
+
+	if (n == 0 && has_inside(r, section->name))
+		n = 1;
+	if (n == 0 || is_left_out(r, section->name))
 		return;
 	(void)fprintf(r->out, "%s = %s{\n", key->name, list ? "( " : "");
 	r->line++;
 	for (int i = 0; i < n; ++i) {
 		if (i > 0)
 			print_line(r, " }, {");
-		print_keys(r, key->name, i);
+		print_keys(r, section->name, i);
+		for (uint32_t k = 0; k < section->n_keys && !list; ++k)
+			if (section->keys[k].section)
+				print_section(r, &section->keys[k]);
 	}
 	print_line(r, list ? " } );" : "};");
 }

@@ -20,7 +20,7 @@ enum file { DEVICE = 0, SITE, PLACE, N_FILES };
 
 struct change {
 	enum file file;
-	const char *section; /* "": a key of the file itself                          */
+	const char *section; /* "": a key of the file itself; "tokens.badge"          */
 	int item;            /* of a list, from 0; one more than there are: a new one */
 	const char *key;     /* NULL: the whole section is left out                   */
 	const char *value;   /* NULL: the key is left out                             */
@@ -36,6 +36,17 @@ struct result {
 
 extern const struct section *const grammars[N_FILES];
 extern const char *const file_names[N_FILES];
+
+/* The sections of a file, those inside of others too; the file itself comes first. */
+struct sections {
+	uint32_t n;
+	const struct section *list[GRAMMAR_SECTIONS_MAX];
+};
+
+struct sections all_sections(enum file file);
+
+/* What a change calls a section: "" for the file itself. */
+const char *section_path(enum file file, const struct section *section);
 
 /* The base configuration with @n changes, compiled. */
 struct result compile_with(const struct change *changes, size_t n);

@@ -148,7 +148,9 @@ static void expect_section(const char *path, const char *page, const struct sect
 	              count_keys(part, style), section->n_keys);
 }
 
-static void expect_file(const char *path, const struct section *file, const struct style *style) {
+static void expect_file(const char *path, enum file which, const struct style *style) {
+	const struct section *file = grammars[which];
+	struct sections all = all_sections(which);
 	size_t n = 0;
 	cleanup_(free_charp) char *page = slurp(path, &n);
 	const char *from = page;
@@ -160,10 +162,8 @@ static void expect_file(const char *path, const struct section *file, const stru
 		from = strstr(page, heading);
 		ck_assert_msg(from != NULL, "%s has no heading %s", path, heading);
 	}
-	expect_section(path, from, file, style);
-	for (uint32_t i = 0; i < file->n_keys; ++i)
-		if (file->keys[i].section)
-			expect_section(path, from, file->keys[i].section, style);
+	for (uint32_t i = 0; i < all.n; ++i)
+		expect_section(path, from, all.list[i], style);
 }
 
 #define MAN SOURCE_ROOT "/docs/man/"
@@ -171,15 +171,15 @@ static void expect_file(const char *path, const struct section *file, const stru
 
 static const struct {
 	const char *path;
-	const struct section *file;
+	enum file file;
 	const struct style *style;
 } pages[] = {
-	{ MAN "careward-device.cfg.5.scd", &grammar_device, &man_style },
-	{ MAN "careward-site.cfg.5.scd", &grammar_site, &man_style },
-	{ MAN "careward-place.cfg.5.scd", &grammar_place, &man_style },
-	{ DOC, &grammar_device, &table_style },
-	{ DOC, &grammar_site, &table_style },
-	{ DOC, &grammar_place, &table_style },
+	{ MAN "careward-device.cfg.5.scd", DEVICE, &man_style },
+	{ MAN "careward-site.cfg.5.scd", SITE, &man_style },
+	{ MAN "careward-place.cfg.5.scd", PLACE, &man_style },
+	{ DOC, DEVICE, &table_style },
+	{ DOC, SITE, &table_style },
+	{ DOC, PLACE, &table_style },
 };
 
 START_TEST(page_says_what_the_grammar_says) {
@@ -188,19 +188,17 @@ START_TEST(page_says_what_the_grammar_says) {
 END_TEST
 
 static void list(void) {
-	for (int file = 0; file < N_FILES; ++file)
-		for (uint32_t i = 0; i < grammars[file]->n_keys; ++i) {
-			const struct key *top = &grammars[file]->keys[i];
-			cleanup_(free_charp) char *text = phrase(top);
+	for (int file = 0; file < N_FILES; ++file) {
+		struct sections all = all_sections((enum file)file);
 
-			(void)printf("%s\t%s\t%s\n", grammars[file]->name, top->name, text);
-			for (uint32_t k = 0; top->section && k < top->section->n_keys; ++k) {
-				cleanup_(free_charp) char *inner = phrase(&top->section->keys[k]);
+		for (uint32_t i = 0; i < all.n; ++i)
+			for (uint32_t k = 0; k < all.list[i]->n_keys; ++k) {
+				const struct key *key = &all.list[i]->keys[k];
+				cleanup_(free_charp) char *text = phrase(key);
 
-				(void)printf("%s\t%s\t%s\n", top->section->name,
-				             top->section->keys[k].name, inner);
+				(void)printf("%s\t%s\t%s\n", all.list[i]->name, key->name, text);
 			}
-		}
+	}
 }
 
 int main(int argc, char **argv) {

@@ -11,21 +11,27 @@
 #include "support.h"
 
 /* Calls @f for each key of each section of each file. Return: how many there are. */
-static uint32_t each_key(void (*f)(enum file file, const struct key *section,
+static uint32_t each_key(void (*f)(enum file file, const struct section *section,
                                    const struct key *key)) {
 	uint32_t n = 0;
 
 	for (int file = 0; file < N_FILES; ++file) {
-		for (uint32_t i = 0; i < grammars[file]->n_keys; ++i) {
-			const struct key *top = &grammars[file]->keys[i];
+		struct sections all = all_sections((enum file)file);
 
-			f((enum file)file, NULL, top);
-			n++;
-			for (uint32_t k = 0; top->section && k < top->section->n_keys; ++k, ++n)
-				f((enum file)file, top, &top->section->keys[k]);
-		}
+		for (uint32_t i = 0; i < all.n; ++i)
+			for (uint32_t k = 0; k < all.list[i]->n_keys; ++k, ++n)
+				f((enum file)file, all.list[i], &all.list[i]->keys[k]);
 	}
 	return n;
+}
+
+/* How messages call a key; overwritten by the next call. */
+static const char *key_name(enum file file, const struct section *section, const struct key *key) {
+	static char name[128];
+	const char *path = section_path(file, section);
+
+	(void)snprintf(name, sizeof(name), "%s%s%s", path, *path ? "." : "", key->name);
+	return name;
 }
 
 /* One change has to be refused at its own line, in words that contain @fragment. */
@@ -44,7 +50,8 @@ static void expect_refused(const struct change *change, const char *why, const c
 }
 
 /* The top keys that hold sections are tested with texts of their own below. */
-static void key_of_wrong_type(enum file file, const struct key *section, const struct key *key) {
+static void key_of_wrong_type(enum file file, const struct section *section,
+                              const struct key *key) {
 	static const char *const wrong[][4] = {
 		[KEY_INT] = { "\"12\"", "true", "[ 1 ]", NULL },
 		[KEY_BOOL] = { "1", "\"true\"", "[ true ]", NULL },
@@ -55,13 +62,12 @@ static void key_of_wrong_type(enum file file, const struct key *section, const s
 		[KEY_NAMES] = { "\"x\"", "[ 1 ]", "( \"x\" )", NULL },
 		[KEY_TEXTS] = { "\"x\"", "[ 1 ]", "( \"x\" )", NULL },
 	};
-	struct change change = { file, section ? section->name : "", 0, key->name, NULL };
-	char fragment[128];
+	struct change change = { file, section_path(file, section), 0, key->name, NULL };
+	char fragment[160];
 
 	if (key->section)
 		return;
-	(void)snprintf(fragment, sizeof(fragment), "%s%s%s must be ", section ? section->name : "",
-	               section ? "." : "", key->name);
+	(void)snprintf(fragment, sizeof(fragment), "%s must be ", key_name(file, section, key));
 	for (const char *const *value = wrong[key->type]; *value; ++value) {
 		change.value = *value;
 		expect_refused(&change, "wrong type", fragment);
@@ -73,8 +79,9 @@ START_TEST(every_key_refuses_every_other_type) {
 }
 END_TEST
 
-static void key_out_of_range(enum file file, const struct key *section, const struct key *key) {
-	struct change change = { file, section ? section->name : "", 0, key->name, NULL };
+static void key_out_of_range(enum file file, const struct section *section,
+                             const struct key *key) {
+	struct change change = { file, section_path(file, section), 0, key->name, NULL };
 	char value[512], fragment[160];
 
 	change.value = value;
@@ -109,13 +116,13 @@ START_TEST(every_key_refuses_what_is_out_of_its_range) {
 }
 END_TEST
 
-static void key_misspelled(enum file file, const struct key *section, const struct key *key) {
+static void key_misspelled(enum file file, const struct section *section, const struct key *key) {
 	char name[64], fragment[160];
-	struct change change = { file, section ? section->name : "", 0, name, "true" };
+	struct change change = { file, section_path(file, section), 0, name, "true" };
 
 	(void)snprintf(name, sizeof(name), "%sx", key->name);
 	(void)snprintf(fragment, sizeof(fragment), "unknown key \"%s\" in %s; did you mean \"%s\"?",
-	               name, section ? section->name : file_names[file], key->name);
+	               name, section->name, key->name);
 	expect_refused(&change, "misspelled", fragment);
 }
 
@@ -124,20 +131,18 @@ START_TEST(every_misspelled_key_is_refused_with_the_right_one) {
 }
 END_TEST
 
-static void key_missing(enum file file, const struct key *section, const struct key *key) {
-	struct change change = { file, section ? section->name : key->name, 0,
-		                 section ? key->name : NULL, NULL };
+static void key_missing(enum file file, const struct section *section, const struct key *key) {
+	struct change change = { file, section_path(file, section), 0, key->name, NULL };
 	struct result result;
-	char fragment[128];
+	char fragment[160];
 
 	if (!key->required)
 		return;
-	if (!section && !key->section) {
-		change.section = "";
-		change.key = key->name;
+	if (key->section) {
+		change.section = key->section->name;
+		change.key = NULL;
 	}
-	(void)snprintf(fragment, sizeof(fragment), "%s%s%s is missing", section ? section->name : "",
-	               section ? "." : "", key->name);
+	(void)snprintf(fragment, sizeof(fragment), "%s is missing", key_name(file, section, key));
 	result = compile_with(&change, 1);
 	ck_assert_msg(result.r < 0 && find_message(result.messages, POLICY_ERROR, fragment),
 	              "no \"%s\" in: %s", fragment, all_messages(result.messages));
@@ -149,15 +154,16 @@ START_TEST(every_required_key_and_section_is_missed) {
 }
 END_TEST
 
-static void section_of_wrong_shape(enum file file, const struct key *section,
+static void section_of_wrong_shape(enum file file, const struct section *section,
                                    const struct key *key) {
 	static const char *const wrong[] = { "1", "\"x\"", "[ \"x\" ]" };
 	bool list = key->type == KEY_LIST;
-	struct change change[2] = { { file, "", 0, key->name, NULL },
-		                    { file, key->name, 0, NULL, NULL } };
+	struct change change[2] = { { file, section_path(file, section), 0, key->name, NULL },
+		                    { file, "", 0, NULL, NULL } };
 
 	if (!key->section)
 		return;
+	change[1].section = key->section->name;
 	for (size_t i = 0; i <= ARRAY_SIZE(wrong); ++i) {
 		struct result result;
 

@@ -15,6 +15,8 @@
 
 #define AT(f) offsetof(struct policy, f), sizeof(((struct policy *)0)->f)
 #define SETTING(f) AT(settings.f)
+#define TOKENS(f) SETTING(tokens.f)
+#define CARD SITE, "tokens.smartcard", 0
 #define ACTION(i, f) AT(table.actions[i].f)
 #define CONTEXT(i, f) AT(table.contexts[i].f)
 #define ROLE(i) (1u << (i))
@@ -24,7 +26,7 @@ enum { NURSE, BIOMED, REVIEWER, ADMIN };
 
 /* What a key changes: it has another value in the base. Text: .text is expected. */
 static const struct {
-	struct change change[3];
+	struct change change[6];
 	size_t offset, size;
 	uint64_t number;
 	const char *text;
@@ -36,7 +38,9 @@ static const struct {
 	{ { { DEVICE, "device", 0, "isolation", "\"optional\"" } }, SETTING(isolation_required), 0,
 	  NULL },
 	{ { { DEVICE, "seats", 0, "name", "\"left\"" }, { DEVICE, "signals", 0, "seat", "\"left\"" },
-	    { DEVICE, "signals", 1, "seat", "\"left\"" } }, AT(table.seat_names[0]), 0, "left" },
+	    { DEVICE, "signals", 1, "seat", "\"left\"" }, { DEVICE, "readers", 0, "seat", "\"left\"" },
+	    { DEVICE, "readers", 1, "seat", "\"left\"" },
+	    { DEVICE, "readers", 2, "seat", "\"left\"" } }, AT(table.seat_names[0]), 0, "left" },
 	{ { { DEVICE, "seats", 0, "group", "\"pump-ui\"" } }, SETTING(seats[0].group), 0, "pump-ui" },
 	{ { { DEVICE, "seats", 0, "user", "\"other\"" } }, SETTING(seats[0].user), 0, "other" },
 	{ { { DEVICE, "seats", 0, "mode", "\"0600\"" } }, SETTING(seats[0].mode), 0600, NULL },
@@ -152,6 +156,71 @@ static const struct {
 	{ { { SITE, "", 0, "reauth_fresh", "60" } }, SETTING(reauth_fresh_s), 60, NULL },
 	{ { { SITE, "", 0, "reauth_fresh", "60" } }, ACTION(SOFTWARE_UPDATE, fresh_ms), 60000, NULL },
 	{ { { SITE, "", 0, "prompt_timeout", "30" } }, SETTING(prompt_timeout_s), 30, NULL },
+	{ { { SITE, "tokens", 0, "deadline", "60" } }, TOKENS(deadline_ms), 60000, NULL },
+	{ { { CARD, "module", "\"/opt/card/x.so\"" } }, TOKENS(smartcard.module), 0,
+	  "/opt/card/x.so" },
+	{ { { CARD, "environment", "[ \"OPENSC_CONF=/etc/opensc.conf\", \"A=b=c\" ]" } },
+	  TOKENS(smartcard.environment[1]), 0, "A=b=c" },
+	{ { { CARD, "environment", "[ \"A=\", \"B=\" ]" } }, TOKENS(smartcard.n_environment), 2,
+	  NULL },
+	{ { { SITE, "tokens.smartcard.authorities", 0, "file", "\"root-2.pem\"" } },
+	  TOKENS(smartcard.authorities[0].file), 0, "root-2.pem" },
+	{ { { SITE, "tokens.smartcard.authorities", 0, "sha256",
+	      "\"FEdcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210\"" } },
+	  TOKENS(smartcard.authorities[0].sha256), 0x1032547698badcfe, NULL },
+	{ { { SITE, "tokens.smartcard.authorities", 1, "file", "\"b.pem\"" },
+	    { SITE, "tokens.smartcard.authorities", 1, "sha256",
+	      "\"0000000000000000000000000000000000000000000000000000000000000001\"" } },
+	  TOKENS(smartcard.n_authorities), 2, NULL },
+	{ { { CARD, "revocation_lists", "[ \"a.crl\", \"b.crl\" ]" } }, TOKENS(smartcard.lists[1]),
+	  0, "b.crl" },
+	{ { { CARD, "revocation_lists", "[ \"a.crl\", \"b.crl\" ]" } }, TOKENS(smartcard.n_lists),
+	  2, NULL },
+	{ { { SITE, "tokens.smartcard.revocation", 0, "missing", "\"record\"" } },
+	  TOKENS(smartcard.missing), REVOCATION_RECORD, NULL },
+	{ { { SITE, "tokens.smartcard.revocation", 0, "stale", "\"record\"" } },
+	  TOKENS(smartcard.stale), REVOCATION_RECORD, NULL },
+	{ { { CARD, "min_rsa_bits", "3072" } }, TOKENS(smartcard.min_rsa_bits), 3072, NULL },
+	{ { { CARD, "recognise", "\"key\"" } }, TOKENS(smartcard.by_key), 1, NULL },
+	{ { { CARD, "enrolled_without_authority", "true" }, { CARD, "recognise", "\"key\"" } },
+	  TOKENS(smartcard.enrolled_without_chain), 1, NULL },
+	{ { { CARD, "service", "true" } }, TOKENS(smartcard.service), 1, NULL },
+	{ { { SITE, "tokens.security_key", 0, "rp", "\"clinic.example\"" } },
+	  TOKENS(security_key.rp), 0, "clinic.example" },
+	{ { { SITE, "tokens.security_key", 0, "verification", "\"never\"" } },
+	  TOKENS(security_key.verification), KEY_VERIFY_NEVER, NULL },
+	{ { { SITE, "tokens.security_key", 0, "aaguids",
+	      "[ \"00112233445566778899aabbccddeeff\", \"2fc0579f-8113-47ea-b116-bb5a8db9202a\" ]" } },
+	  TOKENS(security_key.aaguids[1]), 0xea4713819f57c02f, NULL },
+	{ { { SITE, "tokens.security_key", 0, "aaguids",
+	      "[ \"00112233445566778899aabbccddeeff\" ]" } }, TOKENS(security_key.attested), 1,
+	  NULL },
+	{ { { SITE, "tokens.security_key", 0, "synced", "true" } }, TOKENS(security_key.synced), 1,
+	  NULL },
+	{ { { SITE, "tokens.badge", 0, "tap_out", "false" } }, TOKENS(badge.tap_out), 0, NULL },
+	{ { { SITE, "tokens.badge", 0, "tap_out", "true" } }, TOKENS(badge.on), 1, NULL },
+	{ { { SITE, "tokens.badge", 0, "code_digits", "4" } }, TOKENS(badge.code_digits), 4, NULL },
+	{ { { SITE, "tokens.badge", 0, "code_digits", "6" } }, TOKENS(badge.code_digits), 6, NULL },
+	{ { { SITE, "tokens.smartcard", 0, NULL, NULL } }, TOKENS(smartcard.on), 0, NULL },
+	{ { { SITE, "tokens.security_key", 0, NULL, NULL } }, TOKENS(security_key.on), 0, NULL },
+	{ { { DEVICE, "readers", 1, "kind", "\"wedge\"" } }, TOKENS(readers[1].kind), READER_WEDGE,
+	  NULL },
+	{ { { DEVICE, "readers", 1, "kind", "\"key-socket\"" } }, TOKENS(readers[1].kind),
+	  READER_KEY_SOCKET, NULL },
+	{ { { DEVICE, "readers", 1, "seat", "\"b\"" }, { DEVICE, "seats", 1, "name", "\"b\"" } },
+	  TOKENS(readers[1].seat), 1, NULL },
+	{ { { DEVICE, "readers", 1, "path", "\"/dev/ttyUSB0\"" } }, TOKENS(readers[1].path), 0,
+	  "/dev/ttyUSB0" },
+	{ { { DEVICE, "readers", 1, "form", "\"wiegand\"" } }, TOKENS(readers[1].form),
+	  BADGE_WIEGAND, NULL },
+	{ { { DEVICE, "readers", 1, "speed", "115200" } }, TOKENS(readers[1].speed), 115200, NULL },
+	{ { { DEVICE, "readers", 3, "kind", "\"pcsc\"" }, { DEVICE, "readers", 3, "seat", "\"main\"" },
+	    { DEVICE, "readers", 3, "path", "\"Reader 7\"" } }, TOKENS(n_readers), 4, NULL },
+	{ { { DEVICE, "service_authority", 0, "file", "\"m2.pem\"" } },
+	  TOKENS(service_authority.file), 0, "m2.pem" },
+	{ { { DEVICE, "service_authority", 0, "sha256",
+	      "\"fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210\"" } },
+	  TOKENS(service_authority.sha256), 0x1032547698badcfe, NULL },
 	{ { { PLACE, "place", 0, "inventory", "\"P-2\"" } }, SETTING(inventory), 0, "P-2" },
 	{ { { PLACE, "place", 0, "ward", "\"Ward 3\"" } }, SETTING(ward), 0, "Ward 3" },
 	{ { { PLACE, "place", 0, "room", "\"312\"" } }, SETTING(room), 0, "312" },
@@ -170,9 +239,10 @@ START_TEST(key_does_what_it_says) {
 	struct result before = compile_with(NULL, 0);
 	size_t n = 1;
 	struct result after;
-	const char *key = meanings[_i].change[0].key;
+	const char *key = meanings[_i].change[0].key ? meanings[_i].change[0].key
+	                                             : meanings[_i].change[0].section;
 
-	while (n < 3 && meanings[_i].change[n].key)
+	while (n < 6 && meanings[_i].change[n].key)
 		n++;
 	after = compile_with(meanings[_i].change, n);
 	ck_assert_msg(after.r == 0, "%s: %s", key, all_messages(after.messages));
@@ -197,7 +267,7 @@ END_TEST
 /* Return: true when a row above changes that key. */
 static bool has_meaning(enum file file, const char *section, const char *key) {
 	for (size_t i = 0; i < ARRAY_SIZE(meanings); ++i)
-		for (size_t k = 0; k < 3; ++k) {
+		for (size_t k = 0; k < 6; ++k) {
 			const struct change *c = &meanings[i].change[k];
 
 			if (c->key && c->file == file && strcmp(c->section, section) == 0 &&
@@ -209,17 +279,17 @@ static bool has_meaning(enum file file, const char *section, const char *key) {
 
 START_TEST(every_key_has_a_row_above) {
 	for (int file = 0; file < N_FILES; ++file) {
-		for (uint32_t i = 0; i < grammars[file]->n_keys; ++i) {
-			const struct key *top = &grammars[file]->keys[i];
+		struct sections all = all_sections((enum file)file);
 
-			if (!top->section && strcmp(top->name, "end") != 0)
-				ck_assert_msg(has_meaning((enum file)file, "", top->name), "%s",
-				              top->name);
-			for (uint32_t k = 0; top->section && k < top->section->n_keys; ++k)
-				ck_assert_msg(has_meaning((enum file)file, top->name,
-				                          top->section->keys[k].name),
-				              "%s.%s", top->name, top->section->keys[k].name);
-		}
+		for (uint32_t i = 0; i < all.n; ++i)
+			for (uint32_t k = 0; k < all.list[i]->n_keys; ++k) {
+				const struct key *key = &all.list[i]->keys[k];
+				const char *path = section_path((enum file)file, all.list[i]);
+
+				if (!key->section && strcmp(key->name, "end") != 0)
+					ck_assert_msg(has_meaning((enum file)file, path, key->name),
+					              "%s.%s", path, key->name);
+			}
 	}
 }
 END_TEST
@@ -266,6 +336,22 @@ static const struct {
 	{ "kept at most", SETTING(journal.max_days), 365 },
 	{ "epoch", SETTING(journal.epoch_s), 60 },
 	{ "entries of an epoch", SETTING(journal.epoch_entries), 256 },
+	{ "deadline of a helper", TOKENS(deadline_ms), 10000 },
+	{ "no environment", TOKENS(smartcard.n_environment), 0 },
+	{ "no list of revoked cards refuses", TOKENS(smartcard.missing), REVOCATION_REFUSE },
+	{ "a stale list refuses", TOKENS(smartcard.stale), REVOCATION_REFUSE },
+	{ "least RSA key", TOKENS(smartcard.min_rsa_bits), 2048 },
+	{ "recognised by issuer and serial", TOKENS(smartcard.by_key), 0 },
+	{ "an authority is always asked", TOKENS(smartcard.enrolled_without_chain), 0 },
+	{ "no authority of the maker", TOKENS(smartcard.service), 0 },
+	{ "keys ask for their PIN", TOKENS(security_key.verification), KEY_VERIFY_REQUIRED },
+	{ "any make of key", TOKENS(security_key.attested), 0 },
+	{ "keys that can be copied do not count", TOKENS(security_key.synced), 0 },
+	{ "badges are off", TOKENS(badge.on), 0 },
+	{ "one's own badge again locks", TOKENS(badge.tap_out), 1 },
+	{ "no codes", TOKENS(badge.code_digits), 0 },
+	{ "speed of a line", TOKENS(readers[1].speed), 9600 },
+	{ "form of a badge", TOKENS(readers[1].form), BADGE_HEX },
 	{ "re-authentication", SETTING(reauth_fresh_s), 120 },
 	{ "prompt", SETTING(prompt_timeout_s), 60 },
 };

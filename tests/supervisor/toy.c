@@ -58,6 +58,7 @@ void toy_set_up(struct toy *toy) {
 
 void toy_begin(struct toy *toy, enum toy_act act) {
 	struct supervisor_setup setup = {
+		.token_fd = -1,
 		.engine = toy_engine,
 		.state_fd = toy->state_fd,
 		.config_fd = toy->state_fd,

@@ -43,7 +43,7 @@ struct call_event {
 	char message[LIMIT_NAME];
 	char text[LIMIT_WORDS];
 	char notice[LIMIT_NAME]; /* SIGNED_IN                                              */
-	uint8_t receipt[1024];   /* AUTHORIZED                                             */
+	uint8_t receipt[4096];   /* AUTHORIZED                                             */
 	size_t n_receipt;
 };
 

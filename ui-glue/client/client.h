@@ -38,7 +38,7 @@
 #define CLIENT_EVENTS_HIGH 64u   /* from here on nothing more is read                */
 #define CLIENT_PENDING 32u       /* requests that wait for a reply                   */
 #define CLIENT_ATTEMPTS 8u
-#define CLIENT_RECEIPT_MAX 1024u
+#define CLIENT_RECEIPT_MAX 4096u
 #define CLIENT_IDS 16u           /* emergency ids drawn ahead                        */
 #define CLIENT_KNOWN 32u         /* emergencies that are remembered                  */
 #define CLIENT_DEADLINE_MS 2000u /* a START that is read later is not granted        */

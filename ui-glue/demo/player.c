@@ -167,7 +167,7 @@ enum cw_verdict player_use(struct player *p, uint32_t action, const char *object
 
 enum cw_verdict player_redeem(struct player *p, uint32_t action, const uint8_t digest[32],
                               enum cw_reason *ret_reason) {
-	uint8_t receipt[1024];
+	uint8_t receipt[4096];
 	size_t n = sizeof(receipt);
 	uint64_t serial = 0;
 

@@ -168,7 +168,7 @@ static void on_used(struct pump *pump, const struct cw_event *e) {
 }
 
 static void on_authorized(struct pump *pump, const struct cw_event *e) {
-	uint8_t receipt[1024];
+	uint8_t receipt[4096];
 	size_t n = sizeof(receipt);
 
 	if (e->attempt != pump->attempt)
