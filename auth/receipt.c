@@ -287,7 +287,8 @@ static bool is_enrolled(const struct receipt_keys *keys, const struct receipt *r
 	uint32_t account = s->person == 1 ? receipt->account : receipt->second;
 
 	for (size_t i = 0; i < keys->n_tokens; ++i)
-		if (keys->tokens[i].account == account && keys->tokens[i].n_key == s->n_public_key &&
+		if (keys->tokens[i].account == account &&
+		    keys->tokens[i].n_key == s->n_public_key &&
 		    memcmp(keys->tokens[i].key, s->public_key, s->n_public_key) == 0)
 			return true;
 	return false;

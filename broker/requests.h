@@ -120,6 +120,7 @@ int handle_history(struct request *r);        /* requests-audit.c */
 int handle_verify(struct request *r);
 int handle_review_list(struct request *r);
 int handle_review_close(struct request *r);
+int handle_keys(struct request *r);           /* requests-keys.c */
 
 /* attempts.c */
 void attempts_drop_peer(struct engine *engine, uint64_t peer);

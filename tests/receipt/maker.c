@@ -105,8 +105,9 @@ void maker_sign_challenge(struct receipt_signature *s, enum maker_token token,
 
 void maker_sign(struct receipt *receipt, unsigned person, enum maker_token token) {
 	struct receipt_signature *s = &receipt->signatures[person - 1];
-	struct challenge challenge = { .boot_ms = receipt->boot_ms - 5000, .seat = (uint8_t)person };
+	struct challenge challenge = { .boot_ms = receipt->boot_ms - 5000 };
 
+	challenge.seat = (uint8_t)person;
 	*(person == 1 ? &receipt->assurance : &receipt->second_assurance) = CW_ASSURANCE_STRONG;
 	challenge.account = person == 1 ? receipt->account : receipt->second;
 	memset(challenge.nonce, (int)(0x70 + person), sizeof(challenge.nonce));
