@@ -141,6 +141,8 @@ static bool signature_is_plausible(const struct receipt *receipt,
 
 	if (s->person == 0 || s->person > RECEIPT_PERSONS || account == 0)
 		return false;
+	if (s->n_public_key > sizeof(s->public_key) || s->n_signature > sizeof(s->signature))
+		return false;
 	if (s->challenge.purpose != 0 || s->challenge.boot_ms > receipt->boot_ms ||
 	    s->challenge.seat == 0 || (s->person == 1 && s->challenge.seat != receipt->seat) ||
 	    (s->challenge.account != 0 && s->challenge.account != account))
