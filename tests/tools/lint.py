@@ -38,6 +38,7 @@ LAYERS = {
              "wire/ring.h"},
     "broker": {"careward", "common", "policy", "wire", "audit", "auth", "tokens", "broker"},
     "ui-glue": {"careward", "common", "wire", "ui-glue"} | DECISION,
+    "ui-glue/cli": {"careward", "common", "wire", "ui-glue", "auth/receipt.h"} | DECISION,
     "ui-glue/demo": {"careward", "ui-glue/demo", "ui-glue/messages"},
     "docs/examples": {"careward"},
 }
