@@ -39,6 +39,10 @@
 	VERB(USER_ENABLE, "user.enable")                                                           \
 	VERB(USER_RESET, "user.reset")                                                             \
 	VERB(USER_ROLE, "user.role")                                                               \
+	VERB(TOKEN_ENROL, "token.enrol")                                                           \
+	VERB(TOKEN_LIST, "token.list")                                                             \
+	VERB(TOKEN_RENAME, "token.rename")                                                         \
+	VERB(TOKEN_REVOKE, "token.revoke")                                                         \
 	VERB(HISTORY, "history")                                                                   \
 	VERB(VERIFY, "verify")                                                                     \
 	VERB(REVIEW_LIST, "review.list")                                                           \

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "auth/row.h"
+#include "auth/token-row.h"
 #include "tests/auth/device.h"
 #include "tests/auth/token.h"
 
@@ -120,6 +121,48 @@ START_TEST(every_byte_of_a_stored_row_that_changes_is_noticed) {
 }
 END_TEST
 
+/*
+ * Whoever could write the journal's digest as well: the row's own MAC holds each
+ * of its columns.
+ */
+START_TEST(every_column_is_in_the_rows_own_mac) {
+	struct stored_row row = { 0 };
+	struct stored_row spoilt;
+	struct token token;
+	sqlite3_stmt *stmt = NULL;
+	bool found = false;
+
+	(void)make_account("kim", "nurse");
+	(void)enrolled_token(1, factors[_i], 7);
+	ck_assert_int_eq(store_prepare(device.store,
+				       "SELECT " AUTHENTICATOR_COLUMNS " FROM authenticators",
+				       &stmt),
+			 0);
+	ck_assert_int_eq(sql_row(stmt, &found), 0);
+	ck_assert_int_eq(authenticator_row_read(stmt, &row), 0);
+	sql_reset(stmt);
+	ck_assert_int_eq(token_row_open(device.store, &row, &token), 0);
+	for (size_t at = 0; at < row.n_key; ++at) {
+		spoilt = row;
+		spoilt.key[at] ^= 1;
+		ck_assert_msg(token_row_open(device.store, &spoilt, &token) == -EBADMSG,
+			      "byte %zu of lookup", at);
+	}
+	spoilt = row;
+	spoilt.n_key = row.n_key ? row.n_key - 32 : 32;
+	ck_assert_int_eq(token_row_open(device.store, &spoilt, &token), -EBADMSG);
+	spoilt = row;
+	spoilt.account = 2;
+	ck_assert_int_eq(token_row_open(device.store, &spoilt, &token), -EBADMSG);
+	spoilt = row;
+	spoilt.state = 3 - row.state;
+	ck_assert_int_eq(token_row_open(device.store, &spoilt, &token), -EBADMSG);
+	spoilt = row;
+	spoilt.factor = CW_FACTOR_DIRECTORY;
+	ck_assert_int_eq(token_row_open(device.store, &spoilt, &token), -EBADMSG);
+}
+END_TEST
+
 START_TEST(FD_15_a_row_put_back_or_copied_is_noticed) {
 	struct token token;
 	struct token back;
@@ -226,6 +269,7 @@ static Suite *suite(void) {
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, device_set_up, device_tear_down);
 	tcase_add_loop_test(t, every_byte_of_a_stored_row_that_changes_is_noticed, 0, N_FACTORS);
+	tcase_add_loop_test(t, every_column_is_in_the_rows_own_mac, 0, N_FACTORS);
 	tcase_add_test(t, FD_15_a_row_put_back_or_copied_is_noticed);
 	tcase_add_test(t, two_rows_that_both_count_are_damage);
 	tcase_add_test(t, FD_14_a_store_that_others_can_write_is_not_opened);
