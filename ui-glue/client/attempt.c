@@ -125,6 +125,29 @@ int cw_sign_in(struct cw *cw, enum cw_purpose purpose, const char *name, uint64_
 	return begin(cw, &w, ret_attempt);
 }
 
+/* What can be enrolled, by the names of the protocol. */
+static const char *const enrolled[CW_N_FACTORS] = {
+	[CW_FACTOR_BADGE] = "badge",
+	[CW_FACTOR_CODE] = "code",
+	[CW_FACTOR_SMARTCARD] = "smartcard",
+	[CW_FACTOR_FIDO2] = "fido2",
+};
+
+int cw_enrol(struct cw *cw, const char *name, enum cw_factor factor, const char *label,
+	     uint64_t *ret_attempt) {
+	struct frame_writer w;
+
+	if (!name || !text_is_fit(name, LIMIT_NAME) || !text_is_fit(label, LIMIT_NAME) ||
+	    (unsigned)factor >= CW_N_FACTORS || !enrolled[factor])
+		return -EINVAL;
+	frame_start(cw, &w, "token.enrol");
+	frame_text(&w, "name", name);
+	frame_text(&w, "factor", enrolled[factor]);
+	if (label)
+		frame_text(&w, "label", label);
+	return begin(cw, &w, ret_attempt);
+}
+
 int cw_prompt(struct cw *cw, uint64_t attempt, struct cw_prompt *ret_prompt) {
 	const struct attempt *a = attempt_by_number(cw, attempt);
 	uint32_t size = ret_prompt->size;
