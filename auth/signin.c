@@ -351,15 +351,15 @@ struct attempt_token *attempt_token(struct attempt *attempt) {
 }
 
 bool attempt_needs_helper(const struct attempt *attempt) {
-	static const bool states[ATTEMPT_N_STATES] = {
+	static const bool with_helper[ATTEMPT_N_STATES] = {
 		[ATTEMPT_ST_LOOKING] = true,       [ATTEMPT_ST_LOOKED] = true,
 		[ATTEMPT_ST_WARNED] = true,        [ATTEMPT_ST_PIN] = true,
 		[ATTEMPT_ST_SIGNING] = true,       [ATTEMPT_ST_ENROL_LOOKING] = true,
-		[ATTEMPT_ST_ENROL_CHOICE] = true,  [ATTEMPT_ST_ENROL_WARNED] = true,
-		[ATTEMPT_ST_ENROL_PIN] = true,     [ATTEMPT_ST_ENROL_SIGNING] = true,
+		[ATTEMPT_ST_ENROL_WARNED] = true,  [ATTEMPT_ST_ENROL_PIN] = true,
+		[ATTEMPT_ST_ENROL_SIGNING] = true,
 	};
 
-	return (unsigned)attempt->state < ATTEMPT_N_STATES && states[attempt->state];
+	return (unsigned)attempt->state < ATTEMPT_N_STATES && with_helper[attempt->state];
 }
 
 /* Something came of a helper, or of a reader. Late, or for nobody: nothing comes of it. */

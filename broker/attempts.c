@@ -278,7 +278,8 @@ void slot_drive(struct attempt_slot *slot, const struct moment *now) {
 
 /* Whoever unlocks, authenticates again or confirms is the session's owner. */
 static bool is_owners(const struct attempt_request *request) {
-	return request->purpose != CW_PURPOSE_SIGN_IN && request->purpose != CW_PURPOSE_WITNESS;
+	return request->purpose != CW_PURPOSE_SIGN_IN &&
+	       request->purpose != CW_PURPOSE_WITNESS && request->purpose != CW_PURPOSE_ENROL;
 }
 
 int attempts_begin(struct request *r, struct attempt_request *request) {

@@ -285,10 +285,11 @@ static void on_helper_end(struct job *job) {
 		wake(t);
 		return;
 	}
+	/* Whoever does not talk any more is of no use; if it was too late, the keeper knows. */
+	(void)tell(t, KEEPER_DEADLINE, job->factor, job->number, 0);
 	let_go(job);
 	job->state = JOB_GONE;
-	if (job->until_ms > now_ms(t) + ENDED_MS)
-		job->until_ms = now_ms(t) + ENDED_MS;
+	job->until_ms = now_ms(t) + ENDED_MS;
 	wake(t);
 }
 
@@ -641,6 +642,7 @@ struct tokens *tokens_free(struct tokens *tokens) {
 	job_clear(&tokens->watch);
 	if (tokens->poll)
 		uv_close((uv_handle_t *)tokens->poll, free_handle);
+	close_fdp(&tokens->fd);
 	if (tokens->timer)
 		uv_close((uv_handle_t *)tokens->timer, free_handle);
 	explicit_bzero(tokens, sizeof(*tokens));

@@ -34,7 +34,7 @@ struct token_client {
 
 /*
  * tokens_new() - begin to talk to the keeper
- * @fd:   its socket; -1: there is none, and every task fails with TOKEN_MODULE
+ * @fd:   its socket, taken over; -1: there is none, and every task fails with TOKEN_MODULE
  * @see:  what the watcher sees
  *
  * Return: 0; -ENOMEM; -errno of the loop.

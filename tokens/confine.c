@@ -146,6 +146,7 @@ static const struct allowed_when conditional[] = {
 	{"ioctl", {{1, SCMP_CMP_NE, TIOCSTI, 0}}, 1},
 	{"prctl", {MASKED(0, WHOLE_INT, PR_SET_NAME)}, 1},
 	{"prctl", {MASKED(0, WHOLE_INT, PR_GET_NAME)}, 1},
+	{"prctl", {MASKED(0, WHOLE_INT, PR_GET_DUMPABLE)}, 1},
 	{"prctl", {MASKED(0, WHOLE_INT, PR_SET_VMA)}, 1},
 	{"prlimit64", {MASKED(2, UINT64_MAX, 0)}, 1}, /* asks, and sets nothing      */
 };

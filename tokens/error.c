@@ -22,6 +22,7 @@ static const char *const messages[TOKEN_N_ERRORS] = {
 	[TOKEN_ENDED] = "token-failed",
 	[TOKEN_LATE] = "token-late",
 	[TOKEN_BUSY] = "busy",
+	[TOKEN_ENROLLED] = "token-enrolled",
 };
 
 const char *token_error_message(unsigned error) {

@@ -23,7 +23,7 @@ static size_t finish(struct frame_writer *w) {
 }
 
 static void begin(struct frame_writer *w, uint8_t *buffer, const char *name) {
-	frame_begin(w, buffer, LIMIT_FRAME, FRAME_REQUEST, 0, name);
+	frame_begin(w, buffer, LIMIT_FRAME, FRAME_REQUEST, 1, name);
 }
 
 static void put_credentials(struct frame_writer *w, const char *key,

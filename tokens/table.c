@@ -5,11 +5,7 @@
 #include "tokens/token.h"
 
 const struct token_kind *const token_kinds[] = {
-#ifdef CW_HAS_PKCS11
 	&token_kind_pkcs11,
-#endif
-#ifdef CW_HAS_FIDO2
 	&token_kind_fido2,
-#endif
 	NULL,
 };

@@ -55,6 +55,7 @@ enum token_error {
 	TOKEN_ENDED,        /* "token-failed": the helper died; set by the engine    */
 	TOKEN_LATE,         /* "token-late": killed at its deadline; by the engine   */
 	TOKEN_BUSY,         /* "busy": no helper free; by the engine                 */
+	TOKEN_ENROLLED,     /* "token-enrolled": make: an excluded one is on this key */
 	TOKEN_N_ERRORS,
 };
 

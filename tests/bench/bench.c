@@ -29,6 +29,7 @@ static const struct group {
 } groups[] = {
 	{ "check", rows_check },       { "record", rows_record }, { "glass", rows_glass },
 	{ "password", rows_password }, { "verify", rows_verify },
+	{ "tokens", rows_tokens },
 };
 
 /* The format comes with the rest, as a check macro passes it. */
@@ -118,7 +119,7 @@ int bench_scratch(struct bench *b, const char *name, char *ret_path, size_t n_pa
 static _Noreturn void usage(int status) {
 	(void)fprintf(status ? stderr : stdout,
 	              "usage: bench [--quick] [--format table|json] [--dir DIRECTORY] [--only GROUP]\n"
-	              "groups: check, record, glass, password, verify\n");
+	              "groups: check, record, glass, password, verify, tokens\n");
 	exit(status);
 }
 

@@ -95,5 +95,6 @@ void rows_record(struct bench *b);
 void rows_glass(struct bench *b);
 void rows_password(struct bench *b);
 void rows_verify(struct bench *b);
+void rows_tokens(struct bench *b);
 
 #endif

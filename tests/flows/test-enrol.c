@@ -202,10 +202,7 @@ START_TEST(CD_21_the_last_try_of_a_pin_is_warned_of) {
 	ck_assert_int_eq((int)attempt_prompt(a)->field, CW_FIELD_PIN);
 	ck_assert_int_eq(say(a, "0000"), 0);
 	ck_assert_int_eq(attempt_token_failed(a, TOKEN_PIN_LOCKED, 0, &world.now), 0);
-	ck_assert_str_eq(message(a), "pin-locked");
-	ck_assert_int_eq(tokens_of(KIM), 0);
-	ck_assert_str_eq(trail(), "denied:refused");
-	(void)attempt_free(a);
+	expect_refused(a, KIM, "pin-locked");
 	/* No to the last try: it is not made. */
 	a = enrol(KIM, CW_FACTOR_SMARTCARD);
 	look_at(a, found);

@@ -191,7 +191,7 @@ START_TEST(nothing_but_this_cards_signature_of_this_attempt_opens) {
 	(void)attempt_answered(a, answer, &world.now);
 	ck_assert_msg(attempt_want(a) == ATTEMPT_OVER && !is_yes_result(a), "%s opened",
 		      wrong_names[_i]);
-	ck_assert_msg(strcmp(message(a), _i == TOO_LATE ? "timed-out" : "refused") == 0, "%s: %s",
+	ck_assert_msg(strcmp(message(a), _i == TOO_LATE ? "timed-out" : "token-refused") == 0, "%s: %s",
 		      wrong_names[_i], message(a));
 	/* Once more, and rightly: over is over. */
 	(void)attempt_answered(a, card_answer(a, &kim_card), &world.now);
@@ -227,7 +227,7 @@ START_TEST(CD_16_a_card_that_nobody_has_is_refused_like_a_wrong_one) {
 	struct attempt *a = begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight);
 
 	by_card(a, &nobody_card);
-	expect_over(a, "refused", "sign-in:refused");
+	expect_over(a, "token-refused", "sign-in:refused");
 	ck_assert_str_eq(newest(EVENT_SIGN_IN).detail, "why=unknown-token");
 	ck_assert_uint_eq(newest(EVENT_SIGN_IN).account, 0);
 }
@@ -242,7 +242,7 @@ START_TEST(CD_16_a_card_of_a_stranger_with_the_same_name_is_nobodys) {
 	authority_chain(&other, 1);
 	forged = card_make(&other, "Kim");
 	by_card(a, &forged);
-	expect_over(a, "refused", "sign-in:refused");
+	expect_over(a, "token-refused", "sign-in:refused");
 	ck_assert_str_eq(newest(EVENT_SIGN_IN).detail, "why=chain");
 	card_end(&forged);
 	authority_end(&other);
@@ -483,7 +483,7 @@ START_TEST(FD_05_a_counter_that_does_not_grow_is_refused_with_an_alarm) {
 	by_key(a, &key, &token, counters[_i].now);
 	ck_assert_msg(is_yes_result(a) == counters[_i].opens, "%s", counters[_i].why);
 	if (!counters[_i].opens) {
-		expect_over(a, "refused", "sign-in:refused+claimed alarm:failed");
+		expect_over(a, "token-refused", "sign-in:refused+claimed alarm:failed");
 		ck_assert_str_eq(newest(EVENT_SIGN_IN).detail, "why=counter");
 		ck_assert_str_eq(newest(EVENT_ALARM).detail, "what=key-counter");
 		ck_assert_uint_eq(newest(EVENT_ALARM).target, KIM);
@@ -544,7 +544,7 @@ START_TEST(FD_08_the_credential_of_somebody_else_is_refused_for_all_its_signatur
 
 	find_key(a, false);
 	ck_assert_int_eq(bring(a, key_answer(a, &adas, &ada, 0, 0)), 0);
-	expect_over(a, "refused", "sign-in:refused+claimed");
+	expect_over(a, "token-refused", "sign-in:refused+claimed");
 	ck_assert_str_eq(newest(EVENT_SIGN_IN).detail, "why=other-person");
 	key_end(&kims);
 	key_end(&adas);
@@ -565,7 +565,7 @@ START_TEST(FD_03_touch_without_verification_is_refused_where_it_is_required) {
 	find_key(a, false);
 	ck_assert(attempt_token(a)->sign.verify_user);
 	ck_assert_int_eq(bring(a, key_answer(a, &key, &token, 0, 0x04)), 0);
-	expect_over(a, "refused", "sign-in:refused+claimed");
+	expect_over(a, "token-refused", "sign-in:refused+claimed");
 	ck_assert_str_eq(newest(EVENT_SIGN_IN).detail, "why=not-verified");
 	key_end(&key);
 }
@@ -666,7 +666,7 @@ START_TEST(a_session_is_unlocked_by_its_owners_card_alone) {
 	(void)trail();
 	a = begin_with(CW_PURPOSE_UNLOCK, NULL, 0, &sight);
 	by_card(a, &ada_card);
-	expect_over(a, "refused", "unlock:refused+claimed");
+	expect_over(a, "token-refused", "unlock:refused+claimed");
 	a = begin_with(CW_PURPOSE_UNLOCK, NULL, 0, &sight);
 	by_card(a, &kim_card);
 	expect_session(a, KIM, CW_ASSURANCE_STRONG);

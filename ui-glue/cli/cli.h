@@ -57,6 +57,7 @@ enum cli_exit {
 	OPTION(ANCHOR, "anchor", 0, "HEX", "the anchor that careward init printed")                \
 	OPTION(OUTCOME, "outcome", 'o', "OUTCOME", "justified, role-gap, refer or test")           \
 	OPTION(TEXT, "text", 't', "TEXT", "a comment")                                             \
+	OPTION(LABEL, "label", 'l', "TEXT", "what people call a token")                            \
 	OPTION(HELP, "help", 'h', NULL, "say this, and nothing else")                              \
 	OPTION(VERSION, "version", 'V', NULL, "say the version, and nothing else")
 
@@ -152,6 +153,13 @@ int cli_sign_in(struct cli *cli, uint64_t purpose, struct call_event *ret_event)
 int cli_converse(struct cli *cli, uint64_t purpose);
 
 /*
+ * cli_begin() - a request that begins a conversation without a session: enrolling
+ *
+ * Signs in first if the answer says so. Return: as cli_converse().
+ */
+int cli_begin(struct cli *cli, const struct ask *ask);
+
+/*
  * cli_authorize() - confirm something, and get its receipt
  *
  * Return: as cli_sign_in(); the receipt is in @ret_event.
@@ -179,6 +187,10 @@ int run_sign_in(struct cli *cli, char **args, unsigned n);
 int run_password(struct cli *cli, char **args, unsigned n);
 int run_recover(struct cli *cli, char **args, unsigned n);
 int run_sign_out(struct cli *cli, char **args, unsigned n);
+int run_token_enrol(struct cli *cli, char **args, unsigned n); /* verbs-tokens.c */
+int run_token_list(struct cli *cli, char **args, unsigned n);
+int run_token_rename(struct cli *cli, char **args, unsigned n);
+int run_token_revoke(struct cli *cli, char **args, unsigned n);
 int run_history(struct cli *cli, char **args, unsigned n);   /* verbs-audit.c */
 int run_verify(struct cli *cli, char **args, unsigned n);
 int run_review_list(struct cli *cli, char **args, unsigned n);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/tokens/watching.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LONGEST_MS 60000
+
+static void see(const struct token_sight *sight, void *userdata) {
+	struct watching *w = userdata;
+
+	if (write(w->sights[1], sight, sizeof(*sight)) != sizeof(*sight))
+		w->result = -1;
+}
+
+static void *run(void *userdata) {
+	struct watching *w = userdata;
+
+	w->result = token_watch(&w->rules, w->stop[0], see, w);
+	return NULL;
+}
+
+void watching_start(struct watching *w) {
+	ck_assert_int_eq(pipe2(w->stop, O_CLOEXEC), 0);
+	ck_assert_int_eq(pipe2(w->sights, O_CLOEXEC | O_DIRECT), 0);
+	ck_assert_int_eq(pthread_create(&w->thread, NULL, run, w), 0);
+}
+
+void watching_stop(struct watching *w) {
+	(void)close(w->stop[1]);
+	ck_assert_int_eq(pthread_join(w->thread, NULL), 0);
+	(void)close(w->stop[0]);
+	(void)close(w->sights[0]);
+	(void)close(w->sights[1]);
+	ck_assert_int_eq(w->result, 0);
+}
+
+bool watching_next(struct watching *w, int ms, struct token_sight *ret_sight) {
+	struct pollfd wait = { .fd = w->sights[0], .events = POLLIN };
+
+	if (poll(&wait, 1, ms) != 1)
+		return false;
+	ck_assert_int_eq(read(w->sights[0], ret_sight, sizeof(*ret_sight)), sizeof(*ret_sight));
+	return true;
+}
+
+struct token_sight watching_need(struct watching *w, enum token_sight_kind kind) {
+	struct token_sight sight = { .kind = TOKEN_SIGHT_NONE };
+
+	ck_assert_msg(watching_next(w, LONGEST_MS, &sight), "nothing was seen, not %d", (int)kind);
+	ck_assert_msg(sight.kind == kind, "seen %d of '%s', not %d", (int)sight.kind, sight.name,
+		      (int)kind);
+	return sight;
+}
+
+void watching_need_none(struct watching *w, int ms) {
+	struct token_sight sight = { .kind = TOKEN_SIGHT_NONE };
+
+	ck_assert_msg(!watching_next(w, ms, &sight), "seen %d of '%s'", (int)sight.kind, sight.name);
+}
+
+double watching_now_ms(void) {
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TESTS_TOKENS_WATCHING_H
+#define TESTS_TOKENS_WATCHING_H
+
+/* token_watch() in a thread of the test, which reads what it sees one by one. */
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "tokens/token.h"
+
+struct watching {
+	struct token_rules rules;
+	pthread_t thread;
+	int stop[2];
+	int sights[2];
+	int result;       /* of token_watch(), after watching_stop()                   */
+};
+
+void watching_start(struct watching *w);
+void watching_stop(struct watching *w);
+
+/* The next sight within @ms. Return: false: none. */
+bool watching_next(struct watching *w, int ms, struct token_sight *ret_sight);
+
+/* The next one must be of this kind; waits for as long as a test may take. */
+struct token_sight watching_need(struct watching *w, enum token_sight_kind kind);
+
+/* Nothing more may come within @ms. */
+void watching_need_none(struct watching *w, int ms);
+
+double watching_now_ms(void);
+
+#endif
