@@ -201,7 +201,6 @@ static const struct {
 	{ "enrol-sign-once", "The key is made. Now it has to sign once." },
 	/* What a token or a reader says. */
 	{ "token-absent", "There is no card or key." },
-	{ "token-refused", "Not recognised: this card, key or badge, or its code, is wrong here." },
 	{ "token-removed", "It was taken away too early." },
 	{ "reader-unavailable", "The reader does not answer." },
 	{ "pin-wrong", "The PIN was wrong." },
