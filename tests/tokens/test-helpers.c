@@ -155,7 +155,8 @@ END_TEST
 
 START_TEST(test_open_never) {
 	static const char *const behaviours[] = {"hang-open", "crash-open", "exit-open", "fail-open"};
-	static const enum token_error errors[] = {TOKEN_LATE, TOKEN_ENDED, TOKEN_ENDED, TOKEN_MODULE};
+	static const enum token_error errors[] = {TOKEN_LATE, TOKEN_ENDED, TOKEN_ENDED,
+						  TOKEN_MODULE};
 
 	loop_begin(&loop, behaviours[_i]);
 	loop_until_alive(&loop);
