@@ -295,6 +295,7 @@ const struct route *attempt_route_of(enum cw_purpose purpose) {
 		return &routes[ROUTE_##symbol];
 		ROUTES(X)
 #undef X
+		break;
 	}
 	return NULL;
 }

@@ -37,17 +37,17 @@ enum attempt_want {
 	ATTEMPT_TOKEN,    /* attempt_token() to be run by a helper                 */
 };
 
+/* What a second person is to check. */
+struct witness_request {
+	uint32_t action; /* index of a care action that asks for a witness          */
+	char object[LIMIT_OBJECT];
+};
+
 /* A token for somebody. Whether one may is asked before, and at the end once more. */
 struct enrol_request {
 	uint32_t account;       /* whose it will be                                    */
 	enum cw_factor factor;  /* SMARTCARD, FIDO2, BADGE, CODE                       */
 	char label[LIMIT_NAME]; /* may be empty                                        */
-};
-
-/* What a second person is to check. */
-struct witness_request {
-	uint32_t action; /* index of a care action that asks for a witness          */
-	char object[LIMIT_OBJECT];
 };
 
 /* What it is for. Approvals bring what is to be confirmed. */
@@ -57,8 +57,8 @@ struct attempt_request {
 	enum cw_factor factor;   /* chosen; 0: what is presented, or a password     */
 	const struct token_sight *presented; /* NULL, or what lies at the seat's reader */
 	const struct approval_request *approval; /* NULL, or auth/approval.h         */
-	const struct enrol_request *enrol; /* with CW_PURPOSE_ENROL alone             */
 	const struct witness_request *witness; /* CW_PURPOSE_WITNESS                    */
+	const struct enrol_request *enrol; /* with CW_PURPOSE_ENROL alone             */
 	struct actor actor; /* seat and peer of whoever asks                   */
 };
 

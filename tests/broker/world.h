@@ -87,6 +87,7 @@ struct answer {
 	uint64_t field; /* enum cw_field                                            */
 	const char *value;
 };
+const char *caller_converse(struct caller *c, const struct answer *answers, size_t n);
 const char *caller_attempt(struct caller *c, uint64_t purpose, const char *name,
                            const struct answer *answers, size_t n);
 

@@ -19,7 +19,8 @@ START_TEST(an_empty_cell_is_the_end_whatever_the_numbers) {
 					   0xffffffff };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(beyond); ++i) {
-		for (unsigned k = 0; beyond[i] >= ATTEMPT_N_STATES && k < ATTEMPT_N_EVENTS + 3; ++k) {
+		for (unsigned k = 0; k < ATTEMPT_N_EVENTS + 3 && beyond[i] >= ATTEMPT_N_STATES;
+		     ++k) {
 			ck_assert_ptr_null(attempt_cell(beyond[i], k)->action);
 			ck_assert_int_eq(attempt_cell(beyond[i], k)->next, ATTEMPT_ST_OVER);
 		}
