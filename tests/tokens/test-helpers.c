@@ -278,6 +278,7 @@ START_TEST(test_rights) {
 }
 END_TEST
 
+/* CD-28: nothing of the environment of whoever started it. */
 START_TEST(test_environment) {
 	ck_assert_int_eq(setenv("OPENSC_CONF", "/tmp/evil.conf", 1), 0);
 	ck_assert_int_eq(setenv("LD_LIBRARY_PATH", "/tmp/evil", 1), 0);
@@ -435,6 +436,7 @@ START_TEST(test_no_zombies) {
 }
 END_TEST
 
+/* CC-04 */
 START_TEST(test_many_at_once) {
 	uint64_t jobs[24];
 
