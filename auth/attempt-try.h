@@ -49,4 +49,9 @@ enum attempt_event witness_proved(struct attempt *a, const struct moment *now);
 /* signin-approve.c: what holds of the second person, who is proved. */
 enum attempt_event second_proved(struct attempt *a, const struct moment *now);
 
+/* signin-prove.c: the challenge is used up; was it fresh? */
+bool challenge_holds(struct held *held, const struct moment *now);
+/* The time by which certificates are judged. */
+struct moment certificate_time(const struct attempt *a, const struct moment *now);
+
 #endif

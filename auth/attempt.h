@@ -45,6 +45,16 @@ enum attempt_state {
 	ATTEMPT_ST_APPROVING,
 	ATTEMPT_ST_SECOND, /* name of the second person, who is then proved likewise */
 	ATTEMPT_ST_SECOND_CONFIRM,
+	ATTEMPT_ST_ENROL, /* for somebody: what comes next?                   */
+	ATTEMPT_ST_ENROL_INSERT,
+	ATTEMPT_ST_ENROL_LOOKING,
+	ATTEMPT_ST_ENROL_CHOICE, /* which of the certificates or keys?            */
+	ATTEMPT_ST_ENROL_WARNED,
+	ATTEMPT_ST_ENROL_PIN,
+	ATTEMPT_ST_ENROL_SIGNING,
+	ATTEMPT_ST_ENROL_CODE, /* a new code for a badge                        */
+	ATTEMPT_ST_ENROL_AGAIN,
+	ATTEMPT_ST_ENROL_MAKING,
 	ATTEMPT_N_STATES,
 };
 
@@ -53,6 +63,7 @@ enum attempt_event {
 	ATTEMPT_EV_ASK_NAME, /* how it begins                                    */
 	ATTEMPT_EV_ASK_PASSWORD,
 	ATTEMPT_EV_ASK_CODE,
+	ATTEMPT_EV_ENROL,
 	ATTEMPT_EV_CHOOSE, /* ways to prove who it is                          */
 	ATTEMPT_EV_INSERT,
 	ATTEMPT_EV_LOOK,
@@ -137,6 +148,21 @@ struct held {
 	uint8_t digest[32];
 };
 
+/* One of several that could be enrolled. */
+struct enrol_choice {
+	char id[LIMIT_NAME];   /* tells it from the others; empty: none               */
+	char name[LIMIT_NAME]; /* for the screen of whoever enrols                    */
+};
+
+/* What is being enrolled, for a->first. Zeroed: nothing. */
+struct enrolment {
+	struct token token;
+	struct enrol_choice picked;
+	uint32_t n_choices;
+	struct enrol_choice choices[TOKEN_CANDIDATES_MAX];
+	bool is_made; /* a security key has made its credential, and signs now      */
+};
+
 /* What a route adds to the table. */
 struct route {
 	struct attempt_route row;
@@ -176,6 +202,7 @@ struct attempt {
 	bool needs_strong;       /* a token of the person, and nothing else            */
 	struct held held;
 	struct attempt_token token;
+	struct enrolment enrol;
 	struct secret old;       /* proved; until the new one is accepted              */
 	struct secret candidate; /* the new one                                        */
 	struct verifier made;
@@ -247,6 +274,7 @@ int attempt_commit(struct attempt *a, const struct moment *now);
 int person_store_counter(struct attempt *a, struct person *person, const struct moment *now);
 bool person_detail(const struct person *person, char ret_detail[static LIMIT_NAME]);
 void result_take_person(struct attempt_result *result, const struct person *person);
+int finish_enrol(struct attempt *a, const struct moment *now);
 int finish_sign_in(struct attempt *a, const struct moment *now);
 int finish_unlock(struct attempt *a, const struct moment *now);
 int finish_reauth(struct attempt *a, const struct moment *now);
@@ -279,6 +307,10 @@ attempt_action ask_insert, look_again, look, take_found, judge_failed;          
 attempt_action ask_last_try, take_last_try, ask_pin, take_pin;                     /* pin */
 attempt_action let_sign, show_touch, judge_token;                                  /* prove */
 attempt_action take_badge, ask_digits, judge_badge;                                /* badge */
+attempt_action enrol_start, enrol_again, enrol_presented, enrol_look, enrol_found; /* enrol */
+attempt_action enrol_ask_choice, enrol_choose, enrol_sign, enrol_judge, enrol_failed;
+attempt_action enrol_ask_code, enrol_take_code, enrol_take_again, enrol_judge_code; /* enrolled */
+attempt_action enrol_busy, enrol_finish, enrol_cancel, enrol_timeout;
 attempt_action note_cancel, note_timeout, finish;                                  /* end */
 attempt_action ask_new, take_new, take_again, judge_new, busy_new;                 /* change */
 attempt_action ask_code, judge_code, ask_admin, take_admin;                        /* recover */

@@ -192,6 +192,8 @@ bool attempt_takes(const struct attempt *a, const struct token_sight *sight) {
 
 	if (!attempt_cell(a->state, ATTEMPT_EV_PRESENTED)->action)
 		return false;
+	if (a->route->row.purpose == CW_PURPOSE_ENROL)
+		return factor != CW_FACTOR_NONE && factor == a->held.factor;
 	if (factor == CW_FACTOR_NONE || !may_use(a, factor))
 		return false;
 	/* A badge may say whose security key is meant. */

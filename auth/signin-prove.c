@@ -78,7 +78,7 @@ enum attempt_event show_touch(struct attempt *a, const struct moment *now) {
  */
 
 /* Once, in time, in this boot. */
-static bool challenge_holds(struct held *held, const struct moment *now) {
+bool challenge_holds(struct held *held, const struct moment *now) {
 	bool has = held->has_challenge;
 
 	held->has_challenge = false;
@@ -89,7 +89,7 @@ static bool challenge_holds(struct held *held, const struct moment *now) {
 }
 
 /* A clock that is not believed judges no certificate: the latest time that is known does. */
-static struct moment certificate_time(const struct attempt *a, const struct moment *now) {
+struct moment certificate_time(const struct attempt *a, const struct moment *now) {
 	struct moment at = *now;
 
 	if (now->trust != CLOCK_TRUSTED && a->auth->not_before_ms)

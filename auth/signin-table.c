@@ -14,6 +14,10 @@ _Static_assert(ATTEMPT_OVER == 0, "zeroed memory wants nothing");
 #define GIVEN_UP                                                                                   \
 	[ATTEMPT_EV_CANCEL] = TO(OVER, note_cancel), [ATTEMPT_EV_TIMEOUT] = TO(OVER, note_timeout)
 
+#define ENROL_GIVEN_UP                                                                             \
+	[ATTEMPT_EV_CANCEL] = TO(OVER, enrol_cancel),                                              \
+	[ATTEMPT_EV_TIMEOUT] = TO(OVER, enrol_timeout)
+
 /* Somebody may be proved by any of these. */
 #define WAYS                                                                                       \
 	[ATTEMPT_EV_ASK_NAME] = TO(NAME, ask_name),                                                \
@@ -27,6 +31,7 @@ static const struct attempt_cell table[ATTEMPT_N_STATES][ATTEMPT_N_EVENTS] = {
 		WAYS,
 		[ATTEMPT_EV_ASK_CODE] = TO(CODE, ask_code),
 		[ATTEMPT_EV_CONFIRM] = TO(CONFIRM, start_confirm),
+		[ATTEMPT_EV_ENROL] = TO(ENROL, enrol_start),
 	},
 	/* Who it is. */
 	[ATTEMPT_ST_NAME] = {
@@ -162,6 +167,64 @@ static const struct attempt_cell table[ATTEMPT_N_STATES][ATTEMPT_N_EVENTS] = {
 		[ATTEMPT_EV_ANSWER] = TO(APPROVING, take_second_confirm),
 		GIVEN_UP,
 	},
+	/* Enrolment. Nobody is proved here, and no session comes of it. */
+	[ATTEMPT_ST_ENROL] = {
+		[ATTEMPT_EV_INSERT] = TO(ENROL_INSERT, ask_insert),
+		[ATTEMPT_EV_LOOK] = TO(ENROL_LOOKING, enrol_look),
+		[ATTEMPT_EV_CHOOSE] = TO(ENROL_CHOICE, enrol_ask_choice),
+		[ATTEMPT_EV_WARN] = TO(ENROL_WARNED, ask_last_try),
+		[ATTEMPT_EV_ASK_PIN] = TO(ENROL_PIN, ask_pin),
+		[ATTEMPT_EV_SIGN] = TO(ENROL_SIGNING, enrol_sign),
+		[ATTEMPT_EV_ASK_DIGITS] = TO(ENROL_CODE, enrol_ask_code),
+		[ATTEMPT_EV_FAULT] = TO(ENROL_CODE, enrol_ask_code),
+		[ATTEMPT_EV_RIGHT] = TO(OVER, enrol_finish),
+		ENROL_GIVEN_UP,
+	},
+	[ATTEMPT_ST_ENROL_INSERT] = {
+		[ATTEMPT_EV_ANSWER] = TO(ENROL, enrol_again),
+		[ATTEMPT_EV_PRESENTED] = TO(ENROL, enrol_presented),
+		ENROL_GIVEN_UP,
+	},
+	[ATTEMPT_ST_ENROL_LOOKING] = {
+		[ATTEMPT_EV_FOUND] = TO(ENROL, enrol_found),
+		[ATTEMPT_EV_TOKEN_FAILED] = TO(ENROL, enrol_failed),
+		ENROL_GIVEN_UP,
+	},
+	[ATTEMPT_ST_ENROL_CHOICE] = {
+		[ATTEMPT_EV_ANSWER] = TO(ENROL, enrol_choose),
+		ENROL_GIVEN_UP,
+	},
+	[ATTEMPT_ST_ENROL_WARNED] = {
+		[ATTEMPT_EV_ANSWER] = TO(ENROL, take_last_try),
+		[ATTEMPT_EV_TOKEN_FAILED] = TO(ENROL, enrol_failed),
+		ENROL_GIVEN_UP,
+	},
+	[ATTEMPT_ST_ENROL_PIN] = {
+		[ATTEMPT_EV_ANSWER] = TO(ENROL, take_pin),
+		[ATTEMPT_EV_TOKEN_FAILED] = TO(ENROL, enrol_failed),
+		ENROL_GIVEN_UP,
+	},
+	[ATTEMPT_ST_ENROL_SIGNING] = {
+		[ATTEMPT_EV_TOUCHED] = TO(ENROL_SIGNING, show_touch),
+		[ATTEMPT_EV_SIGNED] = TO(ENROL, enrol_judge),
+		[ATTEMPT_EV_TOKEN_FAILED] = TO(ENROL, enrol_failed),
+		ENROL_GIVEN_UP,
+	},
+	[ATTEMPT_ST_ENROL_CODE] = {
+		[ATTEMPT_EV_ANSWER] = TO(ENROL_AGAIN, enrol_take_code),
+		ENROL_GIVEN_UP,
+	},
+	[ATTEMPT_ST_ENROL_AGAIN] = {
+		[ATTEMPT_EV_ANSWER] = TO(ENROL_MAKING, enrol_take_again),
+		[ATTEMPT_EV_FAULT] = TO(ENROL_CODE, enrol_ask_code),
+		ENROL_GIVEN_UP,
+	},
+	[ATTEMPT_ST_ENROL_MAKING] = {
+		[ATTEMPT_EV_HASHED] = TO(ENROL, enrol_judge_code),
+		[ATTEMPT_EV_FAULT] = TO(ENROL_CODE, enrol_ask_code),
+		[ATTEMPT_EV_BUSY] = TO(ENROL_CODE, enrol_busy),
+		ENROL_GIVEN_UP,
+	},
 };
 
 const struct attempt_cell *attempt_cell(unsigned state, unsigned event) {
@@ -189,6 +252,8 @@ const struct attempt_cell *attempt_cell(unsigned state, unsigned event) {
 	  false, false, person_find, finish_change)                                                \
 	X(RECOVER, "recovery", false, ASK_CODE, RIGHT, EVENT_RECOVERY, false, false, false,        \
 	  false, person_find_recovery, finish_recover)                                             \
+	X(ENROL, "enrolment", false, ENROL, RIGHT, EVENT_TOKEN_ENROLLED, true, true, true, true,   \
+	  person_find, finish_enrol)                                                               \
 	X(WITNESS, "witness", false, ASK_NAME, RIGHT, EVENT_WITNESS, true, true, true, true,       \
 	  person_find, finish_witness)
 
@@ -218,7 +283,7 @@ static const struct route routes[] = {
 };
 
 _Static_assert(sizeof(routes) / sizeof(*routes) == N_ROUTES, "every purpose has its row");
-_Static_assert((int)N_ROUTES == (int)CW_PURPOSE_WITNESS, "a purpose was added: give it a row");
+_Static_assert((int)N_ROUTES == (int)CW_PURPOSE_WITNESS + 1, "a purpose was added: give it a row");
 
 /* -Wswitch-enum: a purpose without a case, and so without a row, does not compile. */
 const struct route *attempt_route_of(enum cw_purpose purpose) {
@@ -230,7 +295,6 @@ const struct route *attempt_route_of(enum cw_purpose purpose) {
 		return &routes[ROUTE_##symbol];
 		ROUTES(X)
 #undef X
-	case CW_PURPOSE_ENROL: /* has a machine of its own */
 		break;
 	}
 	return NULL;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/attempt.h"
+#include "auth/attempt-enrol.h"
 #include "auth/entry.h"
 #include "auth/row.h"
 
@@ -125,6 +125,7 @@ static void close_attempt(struct attempt *a) {
 	person_wipe(&a->second);
 	explicit_bzero(&a->held, sizeof(a->held));
 	explicit_bzero(&a->token, sizeof(a->token));
+	explicit_bzero(&a->enrol, sizeof(a->enrol));
 	if (!is_hashing)
 		explicit_bzero(&a->job, sizeof(a->job));
 	explicit_bzero(&a->prompt, sizeof(a->prompt));
@@ -237,6 +238,11 @@ static int begin(struct attempt *a, const struct attempt_request *request,
 		if (r < 0)
 			return r;
 		event = begin_approval(a, request, now);
+	} else if (request->enrol) {
+		r = enrol_begin(a, request->enrol);
+		if (r < 0)
+			return r;
+		event = a->route->first;
 	} else {
 		if (a->route->first == ATTEMPT_EV_ASK_NAME && request->name)
 			take_claim(a, request->name);
@@ -256,6 +262,8 @@ int attempt_begin(struct auth *auth, struct seat *seat, const struct attempt_req
 		return -EINVAL;
 	route = attempt_route_of(request->purpose);
 	if (!route || (request->purpose == ATTEMPT_APPROVAL && !request->approval))
+		return -EINVAL;
+	if (!request->enrol != (request->purpose != CW_PURPOSE_ENROL))
 		return -EINVAL;
 	if (request->name && strnlen(request->name, SECRET_MAX + 1) > SECRET_MAX)
 		return -EINVAL;
@@ -343,9 +351,15 @@ struct attempt_token *attempt_token(struct attempt *attempt) {
 }
 
 bool attempt_needs_helper(const struct attempt *attempt) {
-	return attempt->state == ATTEMPT_ST_LOOKING || attempt->state == ATTEMPT_ST_LOOKED ||
-	       attempt->state == ATTEMPT_ST_WARNED || attempt->state == ATTEMPT_ST_PIN ||
-	       attempt->state == ATTEMPT_ST_SIGNING;
+	static const bool with_helper[ATTEMPT_N_STATES] = {
+		[ATTEMPT_ST_LOOKING] = true,       [ATTEMPT_ST_LOOKED] = true,
+		[ATTEMPT_ST_WARNED] = true,        [ATTEMPT_ST_PIN] = true,
+		[ATTEMPT_ST_SIGNING] = true,       [ATTEMPT_ST_ENROL_LOOKING] = true,
+		[ATTEMPT_ST_ENROL_WARNED] = true,  [ATTEMPT_ST_ENROL_PIN] = true,
+		[ATTEMPT_ST_ENROL_SIGNING] = true,
+	};
+
+	return (unsigned)attempt->state < ATTEMPT_N_STATES && with_helper[attempt->state];
 }
 
 /* Something came of a helper, or of a reader. Late, or for nobody: nothing comes of it. */

@@ -43,6 +43,13 @@ struct witness_request {
 	char object[LIMIT_OBJECT];
 };
 
+/* A token for somebody. Whether one may is asked before, and at the end once more. */
+struct enrol_request {
+	uint32_t account;       /* whose it will be                                    */
+	enum cw_factor factor;  /* SMARTCARD, FIDO2, BADGE, CODE                       */
+	char label[LIMIT_NAME]; /* may be empty                                        */
+};
+
 /* What it is for. Approvals bring what is to be confirmed. */
 struct attempt_request {
 	enum cw_purpose purpose; /* 0 with `approval`                               */
@@ -51,6 +58,7 @@ struct attempt_request {
 	const struct token_sight *presented; /* NULL, or what lies at the seat's reader */
 	const struct approval_request *approval; /* NULL, or auth/approval.h         */
 	const struct witness_request *witness; /* CW_PURPOSE_WITNESS                    */
+	const struct enrol_request *enrol; /* with CW_PURPOSE_ENROL alone             */
 	struct actor actor; /* seat and peer of whoever asks                   */
 };
 

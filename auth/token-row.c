@@ -201,7 +201,7 @@ static int count_one(const struct token *token, void *userdata) {
 	return 0;
 }
 
-/* Room and right for a new row. Return: 0; -EEXIST; -ENOSPC; -EINVAL; -EBADMSG; -EIO. */
+/* Room and right for a new row. Return: 0; -EEXIST; -EDQUOT; -EINVAL; -EBADMSG; -EIO. */
 static own_frame_ int may_enrol(struct store *store, const struct token *new) {
 	struct count count = { 0 };
 	int r;
@@ -215,9 +215,9 @@ static own_frame_ int may_enrol(struct store *store, const struct token *new) {
 	if (r < 0)
 		return r;
 	if (count.n_enabled >= TOKENS_OF_ACCOUNT_MAX || count.n_rows >= TOKEN_ROWS_MAX)
-		return -ENOSPC;
+		return -EDQUOT;
 	if (new->factor == CW_FACTOR_FIDO2 && count.n_keys >= TOKEN_CREDENTIALS_MAX)
-		return -ENOSPC; /* no more can be named to a key at once */
+		return -EDQUOT; /* no more can be named to a key at once */
 	return 0;
 }
 
@@ -360,9 +360,9 @@ static own_frame_ int store_rows(struct store *store, const struct actor *actor,
  * @token:  number, generation, enrolled_ms and enrolled_by are set by the call
  *
  * Return: 0; -ESTALE (changed meanwhile: read again); -EEXIST (somebody's
- * already); -ENOSPC (TOKENS_OF_ACCOUNT_MAX, or the disk); -EINVAL (event, form, no
- * such account, it has ended, or something else was changed as well); -EBADMSG
- * (the stored account is damaged); -EROFS; -EIO.
+ * already); -EDQUOT (TOKENS_OF_ACCOUNT_MAX and the other bounds); -EINVAL (event,
+ * form, no such account, it has ended, or something else was changed as well);
+ * -EBADMSG (the stored account is damaged); -ENOSPC (disk); -EROFS; -EIO.
  */
 int token_store(struct store *store, const struct actor *actor, const struct moment *now,
 		enum audit_event event, struct token *token) {

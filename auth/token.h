@@ -57,7 +57,7 @@ bool token_is_sound(const struct token *token);
  * @event:  EVENT_TOKEN_ENROLLED, _REVOKED, _RENAMED, _COUNTER, EVENT_CODE_CHANGED
  *
  * Return: 0; -ESTALE; -EEXIST (somebody's already: a card, key or badge belongs
- * to one person); -ENOSPC (TOKENS_OF_ACCOUNT_MAX); -EINVAL; -EBADMSG; -EIO.
+ * to one person); -EDQUOT (TOKENS_OF_ACCOUNT_MAX); -EINVAL; -EBADMSG; -ENOSPC; -EIO.
  */
 int token_store(struct store *store, const struct actor *actor, const struct moment *now,
 		enum audit_event event, struct token *token);

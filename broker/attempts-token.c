@@ -58,10 +58,13 @@ bool slot_run_token(struct attempt_slot *slot, const struct moment *now) {
 		slot->token_job = token_job_new(slot->engine->tokens, &token->look, &client);
 	} else if (token->step == ATTEMPT_STEP_SIGN && slot->token_job != 0) {
 		token_job_sign(slot->engine->tokens, slot->token_job, &token->sign);
+	} else if (token->step == ATTEMPT_STEP_MAKE && slot->token_job != 0) {
+		token_job_make(slot->engine->tokens, slot->token_job, &token->make);
 	} else {
 		slot_drop_job(slot);
 	}
 	secret_wipe(&token->sign.pin);
+	secret_wipe(&token->make.pin);
 	token->step = ATTEMPT_STEP_NONE;
 	if (slot->token_job != 0)
 		return true;

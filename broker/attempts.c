@@ -278,10 +278,11 @@ void slot_drive(struct attempt_slot *slot, const struct moment *now) {
 
 /* Whoever unlocks, authenticates again or confirms is the session's owner. */
 static bool is_owners(const struct attempt_request *request) {
-	return request->purpose != CW_PURPOSE_SIGN_IN && request->purpose != CW_PURPOSE_WITNESS;
+	return request->purpose != CW_PURPOSE_SIGN_IN &&
+	       request->purpose != CW_PURPOSE_WITNESS && request->purpose != CW_PURPOSE_ENROL;
 }
 
-static int begin(struct request *r, struct attempt_request *request) {
+int attempts_begin(struct request *r, struct attempt_request *request) {
 	struct attempt_slot *slot = slot_new(r->engine, r->seat);
 	struct frame_writer w;
 	int e = 0;
@@ -334,7 +335,7 @@ int handle_attempt_begin(struct request *r) {
 	request.name = e == 0 ? name : NULL;
 	if (!r->engine->initialised && request.purpose != CW_PURPOSE_RECOVER)
 		return reply_message(r, RESULT_NOT_READY, "not-initialised");
-	return begin(r, &request);
+	return attempts_begin(r, &request);
 }
 
 int handle_authorize(struct request *r) {
@@ -358,7 +359,7 @@ int handle_authorize(struct request *r) {
 		record_denied(r, name, CW_REASON_NO_SESSION);
 		return reply_denied(r, CW_SIGN_IN, CW_REASON_NO_SESSION);
 	}
-	return begin(r, &request);
+	return attempts_begin(r, &request);
 }
 
 int handle_witness(struct request *r) {
@@ -379,7 +380,7 @@ int handle_witness(struct request *r) {
 	if (index < 0)
 		return reply_unknown_action(r, name);
 	witness.action = (uint32_t)index;
-	e = begin(r, &request);
+	e = attempts_begin(r, &request);
 	return e == -EINVAL ? reply_message(r, RESULT_INVALID, "no-witness-asked") : e;
 }
 

@@ -11,7 +11,8 @@
 
 /*
  * The whole list, in review, in one place. Verbs whose built-in action is asked
- * are refused, and the refusal recorded, before their handler is called.
+ * are refused, and the refusal recorded, before their handler is called. The
+ * handlers of token.* ask themselves: what is one's own needs no action.
  */
 const struct request_rule request_rules[VERB_N] = {
 	/* verb: name, phase, what it asks, needs a store, needs a policy, keys, handler */
@@ -60,6 +61,14 @@ const struct request_rule request_rules[VERB_N] = {
 			      handle_user_reset },
 	[VERB_USER_ROLE] = { "user.role", PEER_OPEN, POLICY_ACCOUNTS, true, true,
 			     KEYS("name", "add", "remove"), handle_user_role },
+	[VERB_TOKEN_ENROL] = { "token.enrol", PEER_OPEN, ANYBODY, true, true,
+			       KEYS("name", "factor", "label"), handle_token_enrol },
+	[VERB_TOKEN_LIST] = { "token.list", PEER_OPEN, ANYBODY, true, true, KEYS("name", "after"),
+			      handle_token_list },
+	[VERB_TOKEN_RENAME] = { "token.rename", PEER_OPEN, ANYBODY, true, true,
+				KEYS("number", "label"), handle_token_rename },
+	[VERB_TOKEN_REVOKE] = { "token.revoke", PEER_OPEN, ANYBODY, true, true, KEYS("number"),
+				handle_token_revoke },
 	[VERB_HISTORY] = { "history", PEER_OPEN, POLICY_HISTORY, true, true,
 			   KEYS("before", "n", "name", "event", "emergency"), handle_history },
 	[VERB_VERIFY] = { "verify", PEER_OPEN, ANYBODY, true, false, KEYS("head", "anchor"),
@@ -68,6 +77,7 @@ const struct request_rule request_rules[VERB_N] = {
 			       handle_review_list },
 	[VERB_REVIEW_CLOSE] = { "review.close", PEER_OPEN, POLICY_REVIEW, true, true,
 				KEYS("id", "outcome", "text"), handle_review_close },
+	[VERB_KEYS] = { "keys", PEER_OPEN, POLICY_EXPORT, true, true, KEYS("after"), handle_keys },
 };
 
 static enum protocol_verb verb_by_name(const char *name) {

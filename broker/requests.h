@@ -116,12 +116,19 @@ int handle_user_disable(struct request *r);
 int handle_user_enable(struct request *r);
 int handle_user_reset(struct request *r);
 int handle_user_role(struct request *r);
+int handle_token_enrol(struct request *r);    /* requests-tokens.c */
+int handle_token_list(struct request *r);
+int handle_token_rename(struct request *r);
+int handle_token_revoke(struct request *r);
 int handle_history(struct request *r);        /* requests-audit.c */
 int handle_verify(struct request *r);
 int handle_review_list(struct request *r);
 int handle_review_close(struct request *r);
+int handle_keys(struct request *r);           /* requests-keys.c */
 
 /* attempts.c */
+/* Begins one and answers with its number. Return: 0 (answered); -errno of attempt_begin(). */
+int attempts_begin(struct request *r, struct attempt_request *request);
 void attempts_drop_peer(struct engine *engine, uint64_t peer);
 void attempts_drop_seat(struct engine *engine, const struct seat_runtime *seat);
 /* Wipes and frees all, once no worker holds a job any more. */

@@ -39,10 +39,15 @@
 	VERB(USER_ENABLE, "user.enable")                                                           \
 	VERB(USER_RESET, "user.reset")                                                             \
 	VERB(USER_ROLE, "user.role")                                                               \
+	VERB(TOKEN_ENROL, "token.enrol")                                                           \
+	VERB(TOKEN_LIST, "token.list")                                                             \
+	VERB(TOKEN_RENAME, "token.rename")                                                         \
+	VERB(TOKEN_REVOKE, "token.revoke")                                                         \
 	VERB(HISTORY, "history")                                                                   \
 	VERB(VERIFY, "verify")                                                                     \
 	VERB(REVIEW_LIST, "review.list")                                                           \
-	VERB(REVIEW_CLOSE, "review.close")
+	VERB(REVIEW_CLOSE, "review.close")                                                         \
+	VERB(KEYS, "keys")
 
 enum protocol_verb {
 	VERB_NONE = 0,

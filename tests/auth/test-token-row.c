@@ -191,11 +191,11 @@ START_TEST(an_account_has_only_so_many) {
 	for (i = 1; i <= TOKEN_CREDENTIALS_MAX; ++i)
 		(void)enrolled_token(1, CW_FACTOR_FIDO2, i);
 	token = token_of(1, CW_FACTOR_FIDO2, i);
-	ck_assert_int_eq(enrol_token(&token, 2), -ENOSPC);
+	ck_assert_int_eq(enrol_token(&token, 2), -EDQUOT);
 	for (; i <= TOKENS_OF_ACCOUNT_MAX; ++i)
 		(void)enrolled_token(1, CW_FACTOR_BADGE, i);
 	token = token_of(1, CW_FACTOR_BADGE, i);
-	ck_assert_int_eq(enrol_token(&token, 2), -ENOSPC);
+	ck_assert_int_eq(enrol_token(&token, 2), -EDQUOT);
 	/* One revoked makes room for one. */
 	ck_assert_int_eq(end_token(16, &admins), 0);
 	ck_assert_int_eq(enrol_token(&token, 2), 0);
@@ -206,7 +206,7 @@ START_TEST(an_account_has_only_so_many) {
 	}
 	ck_assert_int_eq(end_token(token.number, &admins), 0);
 	token = token_of(1, CW_FACTOR_BADGE, 201);
-	ck_assert_int_eq(enrol_token(&token, 2), -ENOSPC);
+	ck_assert_int_eq(enrol_token(&token, 2), -EDQUOT);
 }
 END_TEST
 

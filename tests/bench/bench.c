@@ -30,6 +30,7 @@ static const struct group {
 	{ "check", rows_check },       { "record", rows_record }, { "glass", rows_glass },
 	{ "password", rows_password }, { "verify", rows_verify },
 	{ "tokens", rows_tokens },     { "key", rows_key },
+	{ "proof", rows_proof },
 };
 
 /* The format comes with the rest, as a check macro passes it. */

@@ -133,7 +133,9 @@ void world_spawn(struct world *w) {
 			_exit(126);
 		snprintf(ready, sizeof(ready), "%d", fd);
 		execl(TEST_CAREWARDD, "carewardd", "--config", w->config, "--state", w->state, "--run",
-		      w->run, "--ready-fd", ready, world_has_two_uids() ? "--user" : NULL, "nobody",
+		      w->run, "--ready-fd", ready, "--token-helper",
+		      w->token_helper ? w->token_helper : "", "--token-user", "games",
+		      world_has_two_uids() ? "--user" : NULL, "nobody",
 		      NULL);
 		_exit(127);
 	}
@@ -409,21 +411,11 @@ static void answer(struct caller *c, uint64_t attempt, const struct answer *a, u
 	caller_send(c, &w);
 }
 
-const char *caller_attempt(struct caller *c, uint64_t purpose, const char *name,
-                           const struct answer *answers, size_t n) {
+const char *caller_converse(struct caller *c, const struct answer *answers, size_t n) {
 	static char over[FRAME_NAME_MAX];
 	uint64_t attempt = 0, field = 0;
-	uint8_t buffer[512];
-	struct frame_writer w;
 	size_t i = 0;
 
-	caller_begin(c, &w, buffer, sizeof(buffer), "attempt.begin");
-	frame_uint(&w, "purpose", purpose);
-	if (name)
-		frame_text(&w, "name", name);
-	caller_send(c, &w);
-	if (caller_reply(c) != RESULT_OK)
-		return "refused";
 	for (;;) {
 		ck_assert_int_eq(caller_next(c, DEADLINE_MS), 1);
 		if (c->frame.kind != FRAME_EVENT ||
@@ -438,6 +430,19 @@ const char *caller_attempt(struct caller *c, uint64_t purpose, const char *name,
 		              (unsigned long long)field);
 		answer(c, attempt, &answers[i++], field);
 	}
+}
+
+const char *caller_attempt(struct caller *c, uint64_t purpose, const char *name,
+                           const struct answer *answers, size_t n) {
+	uint8_t buffer[512];
+	struct frame_writer w;
+
+	caller_begin(c, &w, buffer, sizeof(buffer), "attempt.begin");
+	frame_uint(&w, "purpose", purpose);
+	if (name)
+		frame_text(&w, "name", name);
+	caller_send(c, &w);
+	return caller_reply(c) == RESULT_OK ? caller_converse(c, answers, n) : "refused";
 }
 
 static void take_text(struct caller *c, const char *key, char *ret, size_t n) {

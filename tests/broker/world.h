@@ -26,6 +26,7 @@ struct world {
 	char config[160], state[160], run[160];
 	pid_t pid; /* supervisor; 0: not running                                   */
 	int ready_fd;
+	const char *token_helper; /* NULL: none; becomes the user "games"               */
 	unsigned files; /* descriptors that carewardd may have; 0: as usual            */
 };
 
@@ -86,6 +87,7 @@ struct answer {
 	uint64_t field; /* enum cw_field                                            */
 	const char *value;
 };
+const char *caller_converse(struct caller *c, const struct answer *answers, size_t n);
 const char *caller_attempt(struct caller *c, uint64_t purpose, const char *name,
                            const struct answer *answers, size_t n);
 

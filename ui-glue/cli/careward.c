@@ -44,6 +44,13 @@ const struct verb cli_verbs[] = {
 	{ "user reset", "NAME", 1, 1, PEOPLE, run_user_reset, "give a new one-time password" },
 	{ "user role", "NAME", 1, 1, PEOPLE | TAKES(ADD) | TAKES(REMOVE), run_user_role,
 	  "give or take roles" },
+	{ "token enrol", "NAME card|key|badge|code", 2, 2, PEOPLE | TAKES(LABEL), run_token_enrol,
+	  "enrol a token for somebody" },
+	{ "token list", "[NAME]", 0, 1, PEOPLE, run_token_list, "somebody's tokens, or one's own" },
+	{ "token rename", "NUMBER LABEL", 2, 2, PEOPLE, run_token_rename,
+	  "call a token something else" },
+	{ "token revoke", "NUMBER", 1, 1, PEOPLE, run_token_revoke,
+	  "a lost token proves nothing from now on" },
 	{ "sign-in", "[NAME]", 0, 1, PEOPLE, run_sign_in, "sign in at the seat, and stay" },
 	{ "password", "", 0, 0, PEOPLE, run_password, "change one's own password" },
 	{ "recover", "", 0, 0, PEOPLE, run_recover,
@@ -58,6 +65,12 @@ const struct verb cli_verbs[] = {
 	  "emergencies that wait for a review" },
 	{ "review close", "ID", 1, 1, PEOPLE | TAKES(OUTCOME) | TAKES(TEXT), run_review_close,
 	  "close the review of an emergency" },
+	{ "approve", "ACTION FILE", 2, 2, PEOPLE | TAKES(WORDS) | TAKES(RECEIPT), run_approve,
+	  "confirm a sensitive action with exactly this file" },
+	{ "redeem", "ACTION FILE", 2, 2, TAKES(RECEIPT), run_redeem, "use a receipt, once" },
+	{ "approval verify", "RECEIPT", 1, 1, TAKES(OBJECT) | TAKES(KEYS), run_approval_verify,
+	  "is a receipt genuine, and about this file? Asks no broker", true },
+	{ "keys", "", 0, 0, PEOPLE, run_keys, "the keys that verify receipts, for elsewhere" },
 };
 const size_t cli_n_verbs = ARRAY_SIZE(cli_verbs);
 
@@ -365,7 +378,8 @@ static int run_words(struct cli *cli, const char **args) {
 		return status;
 	for (unsigned i = used; i < n && i - used < ARRAY_SIZE(words); ++i)
 		words[i - used] = strdup(args[i]);
-	status = connect_and_run(cli, words, n - used);
+	status = cli->verb->offline ? cli->verb->run(cli, words, n - used)
+				    : connect_and_run(cli, words, n - used);
 	for (unsigned i = 0; i < ARRAY_SIZE(words); ++i)
 		free(words[i]);
 	return status;

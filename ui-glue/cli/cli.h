@@ -57,6 +57,11 @@ enum cli_exit {
 	OPTION(ANCHOR, "anchor", 0, "HEX", "the anchor that careward init printed")                \
 	OPTION(OUTCOME, "outcome", 'o', "OUTCOME", "justified, role-gap, refer or test")           \
 	OPTION(TEXT, "text", 't', "TEXT", "a comment")                                             \
+	OPTION(WORDS, "words", 'w', "TEXT", "what is confirmed, in exactly these words")            \
+	OPTION(RECEIPT, "receipt", 0, "FILE", "file of the receipt")                               \
+	OPTION(OBJECT, "object", 0, "FILE", "the file that a receipt is about")                    \
+	OPTION(KEYS, "keys", 0, "FILE", "what careward keys wrote on the device")                  \
+	OPTION(LABEL, "label", 'l', "TEXT", "what people call a token")                            \
 	OPTION(HELP, "help", 'h', NULL, "say this, and nothing else")                              \
 	OPTION(VERSION, "version", 'V', NULL, "say the version, and nothing else")
 
@@ -98,6 +103,7 @@ struct verb {
 	/* Return: enum cli_exit. */
 	int (*run)(struct cli *cli, char **args, unsigned n);
 	const char *help;
+	bool offline;       /* speaks to no broker                                       */
 };
 
 extern const struct verb cli_verbs[];
@@ -152,6 +158,13 @@ int cli_sign_in(struct cli *cli, uint64_t purpose, struct call_event *ret_event)
 int cli_converse(struct cli *cli, uint64_t purpose);
 
 /*
+ * cli_begin() - a request that begins a conversation without a session: enrolling
+ *
+ * Signs in first if the answer says so. Return: as cli_converse().
+ */
+int cli_begin(struct cli *cli, const struct ask *ask);
+
+/*
  * cli_authorize() - confirm something, and get its receipt
  *
  * Return: as cli_sign_in(); the receipt is in @ret_event.
@@ -179,9 +192,17 @@ int run_sign_in(struct cli *cli, char **args, unsigned n);
 int run_password(struct cli *cli, char **args, unsigned n);
 int run_recover(struct cli *cli, char **args, unsigned n);
 int run_sign_out(struct cli *cli, char **args, unsigned n);
+int run_token_enrol(struct cli *cli, char **args, unsigned n); /* verbs-tokens.c */
+int run_token_list(struct cli *cli, char **args, unsigned n);
+int run_token_rename(struct cli *cli, char **args, unsigned n);
+int run_token_revoke(struct cli *cli, char **args, unsigned n);
 int run_history(struct cli *cli, char **args, unsigned n);   /* verbs-audit.c */
 int run_verify(struct cli *cli, char **args, unsigned n);
 int run_review_list(struct cli *cli, char **args, unsigned n);
 int run_review_close(struct cli *cli, char **args, unsigned n);
+int run_approve(struct cli *cli, char **args, unsigned n);   /* verbs-approval.c */
+int run_redeem(struct cli *cli, char **args, unsigned n);
+int run_keys(struct cli *cli, char **args, unsigned n);
+int run_approval_verify(struct cli *cli, char **args, unsigned n); /* approval-verify.c */
 
 #endif

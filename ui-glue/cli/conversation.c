@@ -13,6 +13,10 @@
 #include "ui-glue/cli/output.h"
 #include "ui-glue/messages/messages.h"
 
+/* Hands get as long as the broker gives them, which it ends itself. */
+#define HANDS_MS 180000
+#define TRIES_NOT_KNOWN 255u
+
 /* What the results of the protocol mean for a script. */
 static const uint8_t status_of_result[RESULT_N] = {
 	[RESULT_OK] = CLI_YES,         [RESULT_DENIED] = CLI_NO,
@@ -76,28 +80,39 @@ static bool answer_from_options(struct cli *cli, const struct call_event *prompt
 		text = cli_option(cli, cli->named ? OPT_SECOND : OPT_AS);
 		cli->named = true;
 	}
-	if (prompt->field == CW_FIELD_CONFIRM && cli->options[OPT_YES].n > 0)
+	/* --yes confirms words; it does not risk the last try of a PIN. */
+	if (prompt->field == CW_FIELD_CONFIRM && cli->options[OPT_YES].n > 0 &&
+	    strcmp(prompt->message, "pin-last-try") != 0)
 		text = "yes";
 	return text && secret_set(ret_answer, text, strlen(text));
 }
 
-static int answer_prompt(struct cli *cli, const struct call_event *prompt, struct secret *ret) {
-	const char *name = message_name(MESSAGE_FIELD, (unsigned long)prompt->field);
-	char label[96];
+/* Nothing is typed: a hand has to move, and the broker sees that by itself. */
+static bool is_for_hands(const struct call_event *prompt) {
+	return prompt->field == CW_FIELD_TOUCH || prompt->field == CW_FIELD_INSERT;
+}
+
+static void say_prompt(struct cli *cli, const struct call_event *prompt) {
+	char tries[64];
 
 	/* Who answers by a descriptor is told of faults, not of plain questions. */
 	if (cli->asker.password_fd < 0 || !prompt->secret || strncmp(prompt->message, "ask-", 4) != 0)
 		say_message(prompt->message);
 	if (prompt->text[0] != '\0')
 		say_text(prompt->text);
-	if (prompt->tries != UINT64_MAX) {
-		(void)snprintf(label, sizeof(label), "%llu tries left",
+	if (prompt->tries != UINT64_MAX && prompt->tries != TRIES_NOT_KNOWN) {
+		(void)snprintf(tries, sizeof(tries), prompt->tries == 1 ? "%llu try left" : "%llu tries left",
 		               (unsigned long long)prompt->tries);
-		ask_say(label);
+		ask_say(tries);
 	}
+}
+
+static int answer_prompt(struct cli *cli, const struct call_event *prompt, struct secret *ret) {
+	const char *name = message_name(MESSAGE_FIELD, (unsigned long)prompt->field);
+	char label[96];
+
+	say_prompt(cli, prompt);
 	if (answer_from_options(cli, prompt, ret))
-		return 0;
-	if (prompt->field == CW_FIELD_TOUCH || prompt->field == CW_FIELD_INSERT)
 		return 0;
 	(void)snprintf(label, sizeof(label), "%s",
 	               message_words(MESSAGE_FIELD, (unsigned long)prompt->field));
@@ -140,9 +155,9 @@ static int say_no_answer(const struct cli *cli, int error) {
 	return cli_unknown(cli, "cannot ask: %s", strerror(-error));
 }
 
-/* Two conversations succeed without opening a session. */
+/* Three conversations succeed without opening a session. */
 static bool is_done(const struct call_event *over) {
-	return strcmp(over->message, "recovered") == 0 ||
+	return strcmp(over->message, "recovered") == 0 || strcmp(over->message, "enrolled") == 0 ||
 	       strcmp(over->message, "password-changed") == 0;
 }
 
@@ -173,19 +188,24 @@ static int say_over(struct cli *cli, const struct call_event *over) {
 
 /* Answers what is asked until it is over. */
 static int converse(struct cli *cli, uint64_t attempt, struct call_event *ret_event) {
+	int r, status, more_ms = 0;
 	struct call_event event;
-	int r, status;
 
 	for (;;) {
 		cleanup_(secret_wipe) struct secret answer = { 0 };
 
-		r = call_event(&cli->call, attempt, cli->timeout_ms, &event);
+		r = call_event(&cli->call, attempt, cli->timeout_ms + more_ms, &event);
 		if (r < 0)
 			return trouble(cli, r);
 		if (event.kind == CALL_EVENT_OVER)
 			return say_over(cli, &event);
 		if (event.kind != CALL_EVENT_PROMPT)
 			break;
+		more_ms = is_for_hands(&event) ? HANDS_MS : 0;
+		if (more_ms > 0) {
+			say_prompt(cli, &event);
+			continue;
+		}
 		r = answer_prompt(cli, &event, &answer);
 		if (r < 0) {
 			cancel(cli, attempt);
@@ -200,14 +220,12 @@ static int converse(struct cli *cli, uint64_t attempt, struct call_event *ret_ev
 	return CLI_YES;
 }
 
-/* The reply to attempt.begin or authorize. */
-static int begin(struct cli *cli, struct call_event *ret_event) {
-	uint64_t result = 0, attempt = 0;
-	int status, r = call_finish(&cli->call, -1, cli->timeout_ms, &result);
+/* A conversation begins, or why not. */
+static int begun(struct cli *cli, uint64_t result, struct call_event *ret_event) {
+	uint64_t attempt = 0;
 	json_t *reply = NULL;
+	int status;
 
-	if (r < 0)
-		return trouble(cli, r);
 	if (result == RESULT_OK) {
 		if (frame_get_uint(cli->call.reply.body, "attempt", &attempt) < 0)
 			return trouble(cli, -EBADMSG);
@@ -218,6 +236,14 @@ static int begin(struct cli *cli, struct call_event *ret_event) {
 	                     result < RESULT_N ? status_of_result[result] : CLI_UNKNOWN);
 	json_decref(reply);
 	return status;
+}
+
+/* The reply to attempt.begin or authorize. */
+static int begin(struct cli *cli, struct call_event *ret_event) {
+	uint64_t result = 0;
+	int r = call_finish(&cli->call, -1, cli->timeout_ms, &result);
+
+	return r < 0 ? trouble(cli, r) : begun(cli, result, ret_event);
 }
 
 int cli_sign_in(struct cli *cli, uint64_t purpose, struct call_event *ret_event) {
@@ -315,24 +341,30 @@ static bool may_ask(const struct cli *cli) {
 	return (cli->verb->takes & TAKES(AS)) != 0;
 }
 
-json_t *cli_ask(struct cli *cli, const struct ask *ask, int *ret_status) {
-	uint64_t result = 0, purpose = 0;
-	json_t *reply = NULL;
-	int r = carry(cli, ask, &result);
+/* Asks; signs in if the answer says so, and asks again. Return: CLI_YES: there is a reply. */
+static int ask_again(struct cli *cli, const struct ask *ask, uint64_t *ret_result) {
+	uint64_t purpose = 0;
+	int status, r = carry(cli, ask, ret_result);
 
-	if (r == 0 && result == RESULT_DENIED && may_ask(cli)) {
+	if (r == 0 && *ret_result == RESULT_DENIED && may_ask(cli)) {
 		purpose = way_in(cli);
 		if (purpose != 0) {
-			*ret_status = cli_sign_in(cli, purpose, NULL);
-			if (*ret_status != CLI_YES)
-				return NULL;
-			r = carry(cli, ask, &result);
+			status = cli_sign_in(cli, purpose, NULL);
+			if (status != CLI_YES)
+				return status;
+			r = carry(cli, ask, ret_result);
 		}
 	}
-	if (r < 0) {
-		*ret_status = trouble(cli, r);
+	return r < 0 ? trouble(cli, r) : CLI_YES;
+}
+
+json_t *cli_ask(struct cli *cli, const struct ask *ask, int *ret_status) {
+	uint64_t result = 0;
+	json_t *reply = NULL;
+
+	*ret_status = ask_again(cli, ask, &result);
+	if (*ret_status != CLI_YES)
 		return NULL;
-	}
 	reply = output_from_frame(cli->call.reply.body);
 	explicit_bzero(cli->call.in, sizeof(cli->call.in));
 	if (!reply) {
@@ -341,6 +373,13 @@ json_t *cli_ask(struct cli *cli, const struct ask *ask, int *ret_status) {
 	}
 	*ret_status = result < RESULT_N ? (int)status_of_result[result] : CLI_UNKNOWN;
 	return reply;
+}
+
+int cli_begin(struct cli *cli, const struct ask *ask) {
+	uint64_t result = 0;
+	int status = ask_again(cli, ask, &result);
+
+	return status == CLI_YES ? begun(cli, result, NULL) : status;
 }
 
 int cli_refused(struct cli *cli, const json_t *reply, int status) {
