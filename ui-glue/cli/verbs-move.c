@@ -101,7 +101,8 @@ int run_token_export(struct cli *cli, char **args, unsigned n) {
 		status = ask_passphrase(cli, "The same again", &again);
 	if (status != CLI_YES)
 		return status;
-	if (again.n != move.passphrase.n || memcmp(again.bytes, move.passphrase.bytes, again.n) != 0)
+	if (again.n != move.passphrase.n ||
+	    memcmp(again.bytes, move.passphrase.bytes, again.n) != 0)
 		return cli_usage(cli, "the two passphrases were not the same");
 	reply = cli_ask(cli, &ask, &status);
 	if (!reply)
