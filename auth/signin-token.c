@@ -60,8 +60,10 @@ static int find_credentials(struct attempt *a, struct token_credentials *credent
 	credentials->n = 0;
 	if (who->is_known)
 		r = token_list(a->auth->store, who->account.number, add_credential, credentials);
-	if (r < 0 || credentials->n > 0)
+	if (r < 0 && r != -EBADMSG)
 		return r;
+	if (r == 0 && credentials->n > 0)
+		return 0;
 	name = who->is_known ? who->account.name : who->name[0] != '\0' ? who->name : who->alias;
 	return token_dummy(a->auth->store, name, credentials);
 }
@@ -173,11 +175,14 @@ static int find_card(struct attempt *a, const struct token_found *found) {
 }
 
 static void hold(struct held *held, const struct token_candidate *c, struct person *who) {
+	bool has_pin;
+
 	held->candidate = c->index;
 	held->has_pad = c->has_pad;
 	held->needs_pin = (c->needs_pin || held->wants_pin) && !c->has_pad;
-	held->is_final = c->pin_final || c->tries_left == 1;
-	held->is_locked = c->pin_locked || c->tries_left == 0;
+	has_pin = held->needs_pin || held->has_pad;
+	held->is_final = has_pin && (c->pin_final || c->tries_left == 1);
+	held->is_locked = has_pin && (c->pin_locked || c->tries_left == 0);
 	held->tries_left = c->tries_left;
 	memcpy(who->reader, c->reader, sizeof(who->reader));
 	who->reader[sizeof(who->reader) - 1] = '\0';
@@ -202,7 +207,7 @@ enum attempt_event take_found(struct attempt *a, const struct moment *now) {
 	a->has_answered = true;
 	if (held->is_locked)
 		return token_locked(a, now);
-	if (held->is_final && !held->is_warned && (held->needs_pin || held->has_pad))
+	if (held->is_final && !held->is_warned)
 		return ATTEMPT_EV_WARN;
 	return held->needs_pin ? ATTEMPT_EV_ASK_PIN : ATTEMPT_EV_SIGN;
 }

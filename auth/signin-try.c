@@ -305,7 +305,7 @@ enum attempt_event person_refuse(struct attempt *a, const struct moment *now,
 	a->who->is_counted = false; /* it stands */
 	disable_password(a, now);
 	a->result.wait_ms = a->who->lockout.remaining_ms;
-	return attempt_end(a, "refused");
+	return attempt_end(a, person_uses_token(a->who) ? "token-refused" : "refused");
 }
 
 /* The hash could not be made: nothing was tried. */

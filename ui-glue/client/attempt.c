@@ -113,16 +113,51 @@ static int begin(struct cw *cw, struct frame_writer *w, uint64_t *ret_attempt) {
 }
 
 int cw_sign_in(struct cw *cw, enum cw_purpose purpose, const char *name, uint64_t *ret_attempt) {
+	return cw_sign_in_with(cw, purpose, CW_FACTOR_NONE, name, ret_attempt);
+}
+
+int cw_sign_in_with(struct cw *cw, enum cw_purpose purpose, enum cw_factor factor, const char *name,
+		    uint64_t *ret_attempt) {
 	struct frame_writer w;
 
 	if (purpose < CW_PURPOSE_SIGN_IN || purpose > CW_PURPOSE_RECOVER ||
-	    !text_is_fit(name, LIMIT_NAME))
+	    factor > CW_FACTOR_FIDO2 || factor == CW_FACTOR_CODE || !text_is_fit(name, LIMIT_NAME))
 		return -EINVAL;
 	frame_start(cw, &w, "attempt.begin");
 	frame_uint(&w, "purpose", (uint64_t)purpose);
 	if (name)
 		frame_text(&w, "name", name);
+	if (factor != CW_FACTOR_NONE)
+		frame_uint(&w, "factor", (uint64_t)factor);
 	return begin(cw, &w, ret_attempt);
+}
+
+int cw_witness(struct cw *cw, uint32_t action, const char *object, uint64_t *ret_attempt) {
+	struct frame_writer w;
+
+	if (action >= cw->n_actions || cw->actions[action].kind != CW_KIND_CARE ||
+	    !text_is_fit(object, LIMIT_OBJECT))
+		return -EINVAL;
+	frame_start(cw, &w, "witness");
+	frame_text(&w, "action", cw->actions[action].name);
+	if (object)
+		frame_text(&w, "object", object);
+	return begin(cw, &w, ret_attempt);
+}
+
+int cw_badge(struct cw *cw, const char *line) {
+	struct frame_writer w;
+	int r;
+
+	if (!line || line[0] == '\0' || !text_is_fit(line, 128))
+		return -EINVAL;
+	if (cw->link != LINK_UP || cw->broken)
+		return -ENOTCONN;
+	frame_start(cw, &w, "badge");
+	frame_text(&w, "line", line);
+	r = request_send(cw, &w, PENDING_OTHER, 0, NULL);
+	explicit_bzero(cw->out, w.n);
+	return r;
 }
 
 /* What can be enrolled, by the names of the protocol. */

@@ -275,6 +275,21 @@ static int on_alarm(struct cw *cw, struct frame_span body, int fd) {
 	return 0;
 }
 
+static int on_token(struct cw *cw, struct frame_span body, int fd) {
+	char message[64], text[128] = "";
+	struct cw_event *event;
+
+	if (frame_get_text(body, "message", message, sizeof(message)) < 0 ||
+	    optional_text(body, "text", text, sizeof(text)) < 0)
+		return -EBADMSG;
+	event = event_push(cw, CW_EVENT_TOKEN);
+	if (event) {
+		text_fit(event->message, sizeof(event->message), message);
+		text_fit(event->text, sizeof(event->text), text);
+	}
+	return 0;
+}
+
 /* clang-format off */
 static const struct {
 	const char *name;
@@ -292,6 +307,7 @@ static const struct {
 	{ "still-needed", on_still_needed },
 	{ "reason-wanted", on_reason_wanted },
 	{ "alarm", on_alarm },
+	{ "token", on_token },
 };
 /* clang-format on */
 

@@ -181,6 +181,7 @@ static const struct {
 	{ "ask-admin-name", "A new administrator is made. Choose a name." },
 	{ "ask-second-name", "A second person has to confirm this." },
 	{ "ask-second-password", "The second person's password." },
+	{ "ask-witness-name", "A second person: check it, and say who you are." },
 	{ "confirm", "Is this what you want?" },
 	{ "confirm-second", "The second person: do you confirm this?" },
 	/* Asking for what somebody holds. */
@@ -259,6 +260,12 @@ static const struct {
 	{ "name-invalid", "This is no name that an account can have." },
 	{ "name-taken", "This name was given before, and names are given once." },
 	/* How it went. */
+	{ "token-refused", "Not recognised: this card, key or badge, or its code, is wrong here." },
+	{ "no-such-reader", "No badge reader types into this application." },
+	{ "badge-unreadable", "This is no badge as this reader writes it." },
+	{ "no-witness-asked", "Nobody has to check this." },
+	{ "witnessed", "Checked by a second person." },
+	{ "witness-too-weak", "The second person has to sign in more strongly." },
 	{ "signed-in", "Signed in." },
 	{ "unlocked", "Unlocked." },
 	{ "re-authenticated", "Thank you." },
