@@ -7,9 +7,9 @@
  *
  * An approval by password is signed by the device (an Ed25519 key derived from
  * the device key) and says so: by = "device". One by token holds what the token
- * signed. The receipt is a CBOR map, docs/approval.md. One use, bound to device, seat, session, account, action,
- * object digest and words; void after lock, sign-out, handover, a change of
- * role, or when its time is over.
+ * signed. The receipt is a CBOR map, docs/approval.md. One use, bound to
+ * device, seat, session, account, action, object digest and words; void after
+ * lock, sign-out, handover, a change of role, or when its time is over.
  */
 
 #include <stdbool.h>

@@ -102,11 +102,15 @@ static void got_negint64(void *context, uint64_t v) {
 }
 
 static void got_bytes(void *context, cbor_data p, size_t n) {
-	*(struct cbor_read_item *)context = (struct cbor_read_item){ .kind = CBOR_ITEM_BYTES, .p = p, .n = n };
+	struct cbor_read_item *item = context;
+
+	*item = (struct cbor_read_item){ .kind = CBOR_ITEM_BYTES, .p = p, .n = n };
 }
 
 static void got_text(void *context, cbor_data p, size_t n) {
-	*(struct cbor_read_item *)context = (struct cbor_read_item){ .kind = CBOR_ITEM_TEXT, .p = p, .n = n };
+	struct cbor_read_item *item = context;
+
+	*item = (struct cbor_read_item){ .kind = CBOR_ITEM_TEXT, .p = p, .n = n };
 }
 
 static void got_map(void *context, size_t n) {

@@ -412,7 +412,8 @@ int receipt_form_read(const uint8_t *bytes, size_t n, struct receipt_parts *ret_
 		if (!cbor_next_is(&reader, CBOR_ITEM_UINT, i) ||
 		    !get_value(&reader, (enum receipt_field)i, ret_receipt))
 			return -EBADMSG;
-		r = digest_of(begin, (size_t)(reader.p - begin), ret_parts->digests + (size_t)32 * i);
+		r = digest_of(begin, (size_t)(reader.p - begin),
+			      ret_parts->digests + (size_t)32 * i);
 		ret_parts->n_fields = i + 1;
 	}
 	if (r == 0 && reader.n != 0)

@@ -141,6 +141,8 @@ static bool signature_is_plausible(const struct receipt *receipt,
 
 	if (s->person == 0 || s->person > RECEIPT_PERSONS || account == 0)
 		return false;
+	if (s->n_public_key > sizeof(s->public_key) || s->n_signature > sizeof(s->signature))
+		return false;
 	if (s->challenge.purpose != 0 || s->challenge.boot_ms > receipt->boot_ms ||
 	    s->challenge.seat == 0 || (s->person == 1 && s->challenge.seat != receipt->seat) ||
 	    (s->challenge.account != 0 && s->challenge.account != account))
@@ -287,7 +289,8 @@ static bool is_enrolled(const struct receipt_keys *keys, const struct receipt *r
 	uint32_t account = s->person == 1 ? receipt->account : receipt->second;
 
 	for (size_t i = 0; i < keys->n_tokens; ++i)
-		if (keys->tokens[i].account == account && keys->tokens[i].n_key == s->n_public_key &&
+		if (keys->tokens[i].account == account &&
+		    keys->tokens[i].n_key == s->n_public_key &&
 		    memcmp(keys->tokens[i].key, s->public_key, s->n_public_key) == 0)
 			return true;
 	return false;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "broker/authorities.h"
 #include "broker/config.h"
 #include "broker/peer.h"
 #include "broker/requests.h"
@@ -29,6 +30,7 @@ static const char *const alarm_names[ALARM_N] = {
 	[ALARM_ENGINE_DIED] = "engine-was-restarted",
 	[ALARM_RECORDS_LOST] = "records-were-lost",
 	[ALARM_RECOVERED] = "recovery-code-was-used",
+	[ALARM_AUTHORITIES] = "card-authorities-unusable",
 	[ALARM_TOKENS] = "tokens-unavailable",
 };
 
@@ -231,6 +233,7 @@ int engine_set_policy(struct engine *engine, struct policy *policy) {
 	}
 	policy_free(old);
 	fit_arena(engine, policy);
+	authorities_set_rules(engine->authorities, &policy->settings.tokens);
 	tokens_set_rules(engine->tokens, &policy->settings.tokens);
 	engine_publish_all(engine, true);
 	tell_policy(engine);
@@ -473,6 +476,7 @@ static void on_tick(uv_timer_t *timer) {
 		tick_seat(e, &e->seats[i], &now);
 	tick_store(e, &now);
 	claims_tick(e);
+	authorities_tick(e->authorities, now.boot_ms);
 	if (e->ticks % 10 == 0)
 		claims_drain_spool(e);
 }
@@ -646,6 +650,8 @@ static int begin(struct engine *e) {
 	if (r == 0 && e->setup->control_fd >= 0)
 		r = watch_fd(e, e->setup->control_fd, on_control, e, &e->control);
 	if (r == 0)
+		r = authorities_new(e, &e->authorities);
+	if (r == 0)
 		r = tokens_new(e, e->setup->token_fd, seats_see, &e->tokens);
 	if (r == 0)
 		r = sandbox_engine();
@@ -695,6 +701,7 @@ static void end(struct engine *e) {
 	e->reader = worker_free(e->reader);
 	attempts_end(e);
 	e->tokens = tokens_free(e->tokens);
+	e->authorities = authorities_free(e->authorities);
 	if (e->store) {
 		(void)engine_record(e, &entry);
 		now = engine_now(e);

@@ -47,6 +47,7 @@ enum engine_alarm {
 	ALARM_ENGINE_DIED,    /* the engine had to be restarted                       */
 	ALARM_RECORDS_LOST,   /* records found no room                                */
 	ALARM_RECOVERED,      /* the recovery code was used                           */
+	ALARM_AUTHORITIES,    /* an authority or revocation list of cards is not usable */
 	ALARM_TOKENS,         /* cards, keys and readers are configured and do not work */
 	ALARM_N,
 };
@@ -132,6 +133,7 @@ struct engine {
 	struct worker *hasher;
 	struct worker *reader;
 	struct tokens *tokens;
+	struct authorities *authorities;
 	uint32_t n_seats;
 	struct seat_runtime seats[LIMIT_SEATS];
 	struct peer *peers;      /* list                                                */

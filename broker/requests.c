@@ -77,6 +77,7 @@ const struct request_rule request_rules[VERB_N] = {
 			       handle_review_list },
 	[VERB_REVIEW_CLOSE] = { "review.close", PEER_OPEN, POLICY_REVIEW, true, true,
 				KEYS("id", "outcome", "text"), handle_review_close },
+	[VERB_KEYS] = { "keys", PEER_OPEN, POLICY_EXPORT, true, true, KEYS("after"), handle_keys },
 };
 
 static enum protocol_verb verb_by_name(const char *name) {

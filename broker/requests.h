@@ -124,6 +124,7 @@ int handle_history(struct request *r);        /* requests-audit.c */
 int handle_verify(struct request *r);
 int handle_review_list(struct request *r);
 int handle_review_close(struct request *r);
+int handle_keys(struct request *r);           /* requests-keys.c */
 
 /* attempts.c */
 /* Begins one and answers with its number. Return: 0 (answered); -errno of attempt_begin(). */

@@ -15,6 +15,7 @@ struct child {
 	pid_t pid;            /* 0: free                                              */
 	enum cw_factor factor; /* NONE: the watcher                                   */
 	uint64_t number;      /* the engine's; 0: a spare                             */
+	uint64_t start;       /* the keeper's: the later, the larger                  */
 	uint64_t deadline_ms; /* 0: none                                              */
 	int job_fd;           /* the engine's end; -1: given away                     */
 	int opened_fd;        /* says once whether the library is open; -1: it has    */

@@ -35,6 +35,8 @@ struct keeper {
 	struct child children[KEEPER_HELPERS_MAX];
 	uint64_t next_spare_ms[ARRAY_SIZE(spares)];
 	uint32_t again_ms[ARRAY_SIZE(spares)];
+	uint64_t starts;
+	uint64_t good_start[ARRAY_SIZE(spares)]; /* the latest one that opened        */
 };
 
 /* Until when a helper may live counts on while the device sleeps. */
@@ -87,10 +89,16 @@ static void tell_ended(const struct keeper *k, uint64_t number, enum keeper_end 
 	(void)tell(k, &m, -1);
 }
 
-static void tell_opened(const struct keeper *k, enum cw_factor factor, int code) {
+/* What an older one says last is no news when a newer one has opened. */
+static void tell_opened(struct keeper *k, const struct child *c, int code) {
 	const struct keeper_message m = {
-		.kind = KEEPER_OPENED, .factor = factor, .engine = k->engine, .code = code};
+		.kind = KEEPER_OPENED, .factor = c->factor, .engine = k->engine, .code = code};
+	uint64_t *good = &k->good_start[index_of(c->factor)];
 
+	if (c->is_void || (code != 0 && c->start < *good))
+		return;
+	if (code == 0 && c->start > *good)
+		*good = c->start;
 	(void)tell(k, &m, -1);
 }
 
@@ -110,6 +118,7 @@ static struct child *start(struct keeper *k, enum cw_factor factor, int *ret_err
 		*ret_error = -r;
 		return NULL;
 	}
+	child->start = ++k->starts;
 	child->deadline_ms = now_ms() + k->rules.deadline_ms;
 	return child;
 }
@@ -155,7 +164,7 @@ static void on_opened(struct keeper *k, struct child *c) {
 	if (code == -EAGAIN || c->factor == CW_FACTOR_NONE)
 		return;
 	if (!c->is_dying)
-		tell_opened(k, c->factor, code);
+		tell_opened(k, c, code);
 	if (code == 0) {
 		k->again_ms[index_of(c->factor)] = 0;
 		if (is_spare)
@@ -178,7 +187,7 @@ static void kill_late(struct keeper *k) {
 		if (c->pid == 0 || c->is_dying || c->deadline_ms == 0 || now < c->deadline_ms)
 			continue;
 		if (c->number == 0 && c->opened_fd >= 0) {
-			tell_opened(k, c->factor, -ETIMEDOUT);
+			tell_opened(k, c, -ETIMEDOUT);
 			put_off_spare(k, c->factor);
 		}
 		c->is_late = true;
@@ -194,7 +203,7 @@ static void on_child_end(struct keeper *k, struct child *c, int status) {
 		on_opened(k, c);
 	/* It died while it loaded its library. */
 	if (c->opened_fd >= 0 && !c->is_dying && c->factor != CW_FACTOR_NONE) {
-		tell_opened(k, c->factor, -ECHILD);
+		tell_opened(k, c, -ECHILD);
 		put_off_spare(k, c->factor);
 	}
 	if (c->number != 0 && !c->is_void)

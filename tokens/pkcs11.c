@@ -163,14 +163,30 @@ static CK_RV find_key(struct pkcs11_session *s, struct held *h, CK_OBJECT_HANDLE
 	return CKR_OK;
 }
 
-/*
- * Can the key of this certificate sign? A card that asks for a PIN hides its
- * private keys until then: it may.
- */
-static CK_RV is_usable(struct pkcs11_session *s, struct held *h, bool *ret_usable) {
-	CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
-	CK_RV rv = find_key(s, h, &key);
+/* A card that asks for a PIN hides its private keys until it has one. */
+static CK_RV are_keys_hidden(struct pkcs11_session *s, const struct card *card, bool *ret_hidden) {
+	CK_OBJECT_CLASS private_key = CKO_PRIVATE_KEY;
+	CK_ATTRIBUTE wanted = { CKA_CLASS, &private_key, sizeof(private_key) };
+	CK_OBJECT_HANDLE keys[PKCS11_OBJECTS_MAX];
+	size_t n = 0;
+	CK_RV rv = pkcs11_find(s, &wanted, 1, keys, &n);
 
+	if (rv != CKR_OK)
+		return rv;
+	*ret_hidden = n == 0 && card_asks_pin(card);
+	return CKR_OK;
+}
+
+/* Can the key of this certificate sign? One that may still come to light can. */
+static CK_RV is_usable(struct pkcs11_session *s, struct held *h, bool hidden, bool *ret_usable) {
+	CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+	CK_RV rv;
+
+	if (hidden) {
+		*ret_usable = true;
+		return CKR_OK;
+	}
+	rv = find_key(s, h, &key);
 	if (rv != CKR_OK)
 		return rv;
 	if (key == CK_INVALID_HANDLE) {
@@ -241,7 +257,7 @@ static void drop(struct cards *c, CK_SLOT_ID slot) {
 
 /* One certificate object. Only what stops the whole card is an error. */
 static CK_RV look_at_certificate(struct cards *c, struct pkcs11_session *s, const struct card *card,
-				 CK_OBJECT_HANDLE object) {
+				 bool hidden, CK_OBJECT_HANDLE object) {
 	struct token_candidate candidate = { 0 };
 	struct held h = { .card = *card };
 	bool usable = false;
@@ -259,7 +275,7 @@ static CK_RV look_at_certificate(struct cards *c, struct pkcs11_session *s, cons
 	if (h.n_id == 0 ||
 	    card_key_read(&h.key, candidate.certificate, candidate.n_certificate) < 0)
 		return CKR_OK;
-	rv = is_usable(s, &h, &usable);
+	rv = is_usable(s, &h, hidden, &usable);
 	if (rv == CKR_OK && usable) {
 		describe(&h, &candidate);
 		keep(c, &h, &candidate);
@@ -273,6 +289,7 @@ static CK_RV look_at_slot(struct cards *c, CK_SLOT_ID slot) {
 	CK_OBJECT_CLASS certificate = CKO_CERTIFICATE;
 	CK_ATTRIBUTE wanted = { CKA_CLASS, &certificate, sizeof(certificate) };
 	CK_OBJECT_HANDLE objects[PKCS11_OBJECTS_MAX];
+	bool hidden = false;
 	struct card card;
 	size_t n = 0;
 	CK_RV rv;
@@ -285,8 +302,10 @@ static CK_RV look_at_slot(struct cards *c, CK_SLOT_ID slot) {
 		rv = pkcs11_session_open(&c->module, slot, &s);
 	if (rv == CKR_OK)
 		rv = pkcs11_find(&s, &wanted, 1, objects, &n);
+	if (rv == CKR_OK && n > 0)
+		rv = are_keys_hidden(&s, &card, &hidden);
 	for (size_t i = 0; i < n && rv == CKR_OK; ++i)
-		rv = look_at_certificate(c, &s, &card, objects[i]);
+		rv = look_at_certificate(c, &s, &card, hidden, objects[i]);
 	return rv;
 }
 

@@ -46,7 +46,8 @@
 	VERB(HISTORY, "history")                                                                   \
 	VERB(VERIFY, "verify")                                                                     \
 	VERB(REVIEW_LIST, "review.list")                                                           \
-	VERB(REVIEW_CLOSE, "review.close")
+	VERB(REVIEW_CLOSE, "review.close")                                                         \
+	VERB(KEYS, "keys")
 
 enum protocol_verb {
 	VERB_NONE = 0,

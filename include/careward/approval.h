@@ -34,7 +34,7 @@ CW_PUBLIC CW_CHECKED int cw_authorize(struct cw *cw, uint32_t action, const uint
 /*
  * cw_receipt() - the receipt of a finished approval
  * @attempt:   of CW_EVENT_AUTHORIZED
- * @ret_size:  capacity in, length out
+ * @ret_size:  capacity in, length out; a receipt has at most 4096 bytes
  *
  * Return: 0; -ENOENT; -ENOSPC.
  */

@@ -29,7 +29,8 @@ static const struct group {
 } groups[] = {
 	{ "check", rows_check },       { "record", rows_record }, { "glass", rows_glass },
 	{ "password", rows_password }, { "verify", rows_verify },
-	{ "tokens", rows_tokens },
+	{ "tokens", rows_tokens },     { "key", rows_key },
+	{ "proof", rows_proof },
 };
 
 /* The format comes with the rest, as a check macro passes it. */
@@ -119,7 +120,7 @@ int bench_scratch(struct bench *b, const char *name, char *ret_path, size_t n_pa
 static _Noreturn void usage(int status) {
 	(void)fprintf(status ? stderr : stdout,
 	              "usage: bench [--quick] [--format table|json] [--dir DIRECTORY] [--only GROUP]\n"
-	              "groups: check, record, glass, password, verify, tokens\n");
+	              "groups: check, record, glass, password, verify, tokens, key\n");
 	exit(status);
 }
 

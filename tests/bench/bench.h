@@ -94,7 +94,9 @@ void rows_check(struct bench *b);
 void rows_record(struct bench *b);
 void rows_glass(struct bench *b);
 void rows_password(struct bench *b);
+void rows_proof(struct bench *b);
 void rows_verify(struct bench *b);
+void rows_key(struct bench *b);
 void rows_tokens(struct bench *b);
 
 #endif

@@ -220,7 +220,7 @@ static void rows_softhsm(struct bench *b, struct cards_bench *c) {
 	static const char group[] = "a smartcard, SoftHSM, P-256";
 	const struct contender rows[] = {
 		{ .name = "C_SignInit() and C_Sign(), bare",
-		  .n = 16,
+		  .n = 1,
 		  .before = load_and_log_in_bare,
 		  .run = run_sign,
 		  .after = unload_bare,
@@ -255,7 +255,7 @@ static void rows_softhsm(struct bench *b, struct cards_bench *c) {
 
 static void rows_host(struct bench *b, struct cards_bench *c) {
 	const struct contender rows[] = {
-		{ .name = "ECDSA in OpenSSL: sign, verify", .n = 16, .run = run_soft, .arg = c },
+		{ .name = "ECDSA in OpenSSL: sign, verify", .n = 1, .run = run_soft, .arg = c },
 		{ .name = "look() and sign(), scripted card",
 		  .n = 1,
 		  .before = open_ours,

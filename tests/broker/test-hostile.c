@@ -38,7 +38,7 @@ static bool is_answer(const char *name) {
 }
 
 /* A receipt for installing @content, by whoever is signed in with STAFF_PASSWORD. */
-static void approve(struct caller *c, const uint8_t digest[32], uint8_t ret[1024], size_t *ret_n) {
+static void approve(struct caller *c, const uint8_t digest[32], uint8_t ret[4096], size_t *ret_n) {
 	uint8_t buffer[512];
 	const uint8_t *p = NULL;
 	struct frame_writer w;
@@ -71,13 +71,13 @@ static void approve(struct caller *c, const uint8_t digest[32], uint8_t ret[1024
 	}
 	ck_assert_str_eq(c->frame.name, "authorized");
 	ck_assert_int_eq(frame_get_bytes(c->frame.body, "receipt", &p, ret_n), 0);
-	ck_assert_uint_le(*ret_n, 1024);
+	ck_assert_uint_le(*ret_n, 4096);
 	memcpy(ret, p, *ret_n);
 }
 
 static uint64_t install(struct caller *c, const char *kind, const char *content,
                         const uint8_t *receipt, size_t n_receipt) {
-	uint8_t buffer[4096];
+	uint8_t buffer[8192];
 	struct frame_writer w;
 
 	caller_begin(c, &w, buffer, sizeof(buffer), "config.install");

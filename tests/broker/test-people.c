@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <careward/result.h>
 #include <careward/sign_in.h>
 
+#include "auth/receipt.h"
 #include "run.h"
 
 static struct caller service, ui;
@@ -351,7 +353,7 @@ static bool confirm_with(struct caller *c, const char *second) {
 
 static uint64_t redeem(struct caller *c, const uint8_t *receipt, size_t n,
 		       const uint8_t digest[32]) {
-	uint8_t buffer[2048];
+	static uint8_t buffer[8192];
 	struct frame_writer w;
 	uint64_t verdict = 0;
 
@@ -369,7 +371,7 @@ static uint64_t redeem(struct caller *c, const uint8_t *receipt, size_t n,
 START_TEST(a_sensitive_action_needs_a_second_person_and_its_receipt_works_once) {
 	const uint8_t digest[32] = { 1, 2, 3 }, other[32] = { 1, 2, 4 };
 	const uint8_t *receipt = NULL;
-	uint8_t kept[1024];
+	static uint8_t kept[APPROVAL_RECEIPT_MAX];
 	size_t n = 0;
 
 	begin();
@@ -398,6 +400,39 @@ START_TEST(a_sensitive_action_needs_a_second_person_and_its_receipt_works_once) 
 }
 END_TEST
 
+START_TEST(keys_are_for_those_entitled_and_verify_what_the_device_gave) {
+	static uint8_t kept[APPROVAL_RECEIPT_MAX];
+	const uint8_t digest[32] = { 1, 2, 3 };
+	const uint8_t *receipt = NULL;
+	struct receipt_keys keys = { .n_tokens = 0 };
+	const char *field = NULL;
+	uint64_t next = 1;
+	size_t n = 0;
+
+	begin();
+	world_add(&service, &ui, "paul", "physician");
+	world_add(&service, &ui, "rita", "reviewer");
+	world_add(&service, &ui, "pia", "physician");
+	(void)authorize(&ui, digest);
+	ck_assert_msg(confirm_with(&ui, "paul"), "%s", over);
+	ck_assert_int_eq(frame_get_bytes(ui.frame.body, "receipt", &receipt, &n), 0);
+	ck_assert_uint_le(n, sizeof(kept));
+	memcpy(kept, receipt, n);
+	/* Pia is signed in, and no reviewer. */
+	ck_assert_uint_eq(caller_call(&ui, "keys"), RESULT_DENIED);
+	caller_sign_in(&ui, "rita");
+	ck_assert_uint_eq(caller_call(&ui, "keys"), RESULT_OK);
+	ck_assert_int_eq(frame_get_fixed(ui.frame.body, "device", keys.device, 16), 0);
+	ck_assert_int_eq(frame_get_fixed(ui.frame.body, "approval", keys.approval, 32), 0);
+	ck_assert_int_eq(frame_get_uint(ui.frame.body, "next", &next), 0);
+	ck_assert_uint_eq(next, 0);
+	ck_assert_msg(receipt_check(&keys, kept, n, digest, &field, NULL) == 0, "%s", field);
+	keys.approval[0] ^= 1;
+	ck_assert_int_eq(receipt_check(&keys, kept, n, digest, &field, NULL), -EBADMSG);
+	end();
+}
+END_TEST
+
 int main(void) {
 	const TTest *const tests[] = {
 		init_happens_once_and_for_root_or_the_broker_alone,
@@ -413,6 +448,7 @@ int main(void) {
 		the_recovery_code_makes_one_administrator_once,
 		handover_tells_everybody_and_the_old_session_is_gone,
 		a_sensitive_action_needs_a_second_person_and_its_receipt_works_once,
+		keys_are_for_those_entitled_and_verify_what_the_device_gave,
 	};
 
 	return RUN_TESTS("broker people", tests);

@@ -133,7 +133,9 @@ void world_spawn(struct world *w) {
 			_exit(126);
 		snprintf(ready, sizeof(ready), "%d", fd);
 		execl(TEST_CAREWARDD, "carewardd", "--config", w->config, "--state", w->state, "--run",
-		      w->run, "--ready-fd", ready, world_has_two_uids() ? "--user" : NULL, "nobody",
+		      w->run, "--ready-fd", ready, "--token-helper",
+		      w->token_helper ? w->token_helper : "", "--token-user", "games",
+		      world_has_two_uids() ? "--user" : NULL, "nobody",
 		      NULL);
 		_exit(127);
 	}

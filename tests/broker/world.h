@@ -26,6 +26,7 @@ struct world {
 	char config[160], state[160], run[160];
 	pid_t pid; /* supervisor; 0: not running                                   */
 	int ready_fd;
+	const char *token_helper; /* NULL: none; becomes the user "games"               */
 	unsigned files; /* descriptors that carewardd may have; 0: as usual            */
 };
 

@@ -99,6 +99,61 @@ START_TEST(cut_profile_is_never_taken_for_another_one) {
 }
 END_TEST
 
+/* The lines of site.cfg that are there to be taken in: without their #, with digests. */
+static char *take_smartcards_in(const char *text) {
+	static const char digest[] =
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	char *out = NULL;
+	size_t n = 0;
+	bool inside = false;
+	FILE *f = open_memstream(&out, &n);
+
+	ck_assert_ptr_nonnull(f);
+	for (const char *p = text, *end; *p; p = *end ? end + 1 : end) {
+		const char *dots = NULL;
+
+		end = strchrnul(p, '\n');
+		inside |= strncmp(p, "  # smartcard = {", 17) == 0;
+		if (!inside) {
+			(void)fprintf(f, "%.*s\n", (int)(end - p), p);
+			continue;
+		}
+		inside = strncmp(p, "  # };", 6) != 0;
+		p += 4;
+		dots = memmem(p, (size_t)(end - p), "...", 3);
+		if (dots)
+			(void)fprintf(f, "%.*s%s%.*s\n", (int)(dots - p), p, digest,
+			              (int)(end - dots - 3), dots + 3);
+		else
+			(void)fprintf(f, "%.*s\n", (int)(end - p), p);
+	}
+	(void)fclose(f);
+	return out;
+}
+
+START_TEST(profile_with_its_smartcards_taken_in_has_neither_error_nor_warning) {
+	struct policy_messages *m = calloc(1, sizeof(*m));
+	struct profile profile = load();
+	cleanup_(free_charp) char *plain = profile.text[SITE];
+	const struct smartcard_rules *card = NULL;
+	struct policy *p;
+
+	ck_assert_ptr_nonnull(m);
+	profile.text[SITE] = take_smartcards_in(plain);
+	profile.n[SITE] = strlen(profile.text[SITE]);
+	p = compile_profile(&profile, SITE, profile.n[SITE], m);
+	ck_assert_msg(p != NULL && m->n == 0, "%s", all_messages(m));
+	card = &p->settings.tokens.smartcard;
+	ck_assert(card->on);
+	ck_assert_uint_eq(card->n_authorities, 2);
+	ck_assert_uint_eq(card->n_lists, 1);
+	ck_assert_uint_eq(card->n_environment, 1);
+	(void)policy_free(p);
+	free(m);
+	unload(&profile);
+}
+END_TEST
+
 #define YES CW_ALLOW
 
 /* What the profile means at the bedside. */
@@ -250,6 +305,7 @@ int main(void) {
 
 	tcase_set_timeout(tc, 240);
 	tcase_add_test(tc, profile_has_neither_error_nor_warning);
+	tcase_add_test(tc, profile_with_its_smartcards_taken_in_has_neither_error_nor_warning);
 	tcase_add_loop_test(tc, cut_profile_is_never_taken_for_another_one, 0, N_FILES);
 	tcase_add_loop_test(tc, profile_decides_as_it_says, 0, (int)ARRAY_SIZE(bedside));
 	tcase_add_test(tc, explanation_names_roles_contexts_and_signals);

@@ -13,7 +13,12 @@
 DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free)
 
 const uint8_t maker_seed[32] = { 1, 2, 3 };
-const uint8_t maker_object[32] = { 0xd1, 0xd2 };
+/* SHA-256 of MAKER_IMAGE. */
+const uint8_t maker_object[32] = {
+	0x06, 0x90, 0x67, 0x94, 0x97, 0x3e, 0x89, 0xe9, 0xa7, 0x35, 0xb2, 0x6e,
+	0x9a, 0x96, 0xc0, 0x8d, 0x2c, 0x29, 0x4c, 0x82, 0x13, 0x50, 0x66, 0x9b,
+	0x1e, 0x33, 0x0b, 0x23, 0x98, 0x45, 0x3d, 0xe2,
+};
 
 static void must(bool good) {
 	if (!good)
@@ -105,8 +110,9 @@ void maker_sign_challenge(struct receipt_signature *s, enum maker_token token,
 
 void maker_sign(struct receipt *receipt, unsigned person, enum maker_token token) {
 	struct receipt_signature *s = &receipt->signatures[person - 1];
-	struct challenge challenge = { .boot_ms = receipt->boot_ms - 5000, .seat = (uint8_t)person };
+	struct challenge challenge = { .boot_ms = receipt->boot_ms - 5000 };
 
+	challenge.seat = (uint8_t)person;
 	*(person == 1 ? &receipt->assurance : &receipt->second_assurance) = CW_ASSURANCE_STRONG;
 	challenge.account = person == 1 ? receipt->account : receipt->second;
 	memset(challenge.nonce, (int)(0x70 + person), sizeof(challenge.nonce));

@@ -27,6 +27,7 @@ enum maker_token {
 #define MAKER_SECOND 9u
 
 extern const uint8_t maker_seed[32];
+#define MAKER_IMAGE "image 2.1\n" /* what the receipts are about */
 extern const uint8_t maker_object[32];
 
 /* The key that a kind of token has; made once. */

@@ -139,7 +139,8 @@ END_TEST
 START_TEST(PO_06_one_changed_bit_is_refused_by_the_name_of_its_field) {
 	size_t n = maker_make(kinds[_i].first, kinds[_i].second, bytes, &receipt);
 	struct layout l = layout_of(bytes, n);
-	size_t step = kinds[_i].first == MAKER_CARD_EC ? 1 : 7; /* some bit of every byte, at least */
+	/* Some bit of every byte, at least. */
+	size_t step = kinds[_i].first == MAKER_CARD_EC ? 1 : 7;
 
 	for (size_t i = 0; i < 8 * n; i += step) {
 		const char *field = NULL, *expect = name_at(&l, i / 8);

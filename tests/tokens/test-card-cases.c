@@ -135,6 +135,8 @@ static const struct {
 	  TOKEN_PIN_INVALID, TRIES_UNKNOWN, 0 },
 	{ "a card that does not know its lengths", ONE_CARD "pin-length 0 0\n", PIN, TOKEN_OK,
 	  TOKEN_OK, TRIES_UNKNOWN, 1 },
+	{ "CD-05 an empty PIN for a card that does not know its lengths",
+	  ONE_CARD "pin-length 0 0\n", "", TOKEN_OK, TOKEN_PIN_INVALID, TRIES_UNKNOWN, 0 },
 	{ "a card without a PIN", ONE_CARD "flags -LOGIN_REQUIRED\n", NULL, TOKEN_OK, TOKEN_OK,
 	  TRIES_UNKNOWN, 0 },
 	{ "CD-24 a pad: a PIN from the screen is not passed on", ONE_CARD "flags +PAD\n", "999999",

@@ -58,7 +58,8 @@ static void end(void) {
 
 static void enrol(void) {
 	key_world_enrol(w, 0);
-	ck_assert_int_eq(key_enrol(&w->rules.security_key, &w->made, w->digest, &credential, &proof),
+	ck_assert_int_eq(key_enrol(&w->rules.security_key, &w->made, w->digest, &credential,
+	                           &proof),
 	                 TOKEN_FAULT_NONE);
 	/* What is stored is the counter of the enrolment. */
 	ck_assert_uint_eq(proof.counter, credential.counter);

@@ -301,9 +301,9 @@ START_TEST(test_closed_descriptors) {
 	close(2);
 	loop_start(&loop, "rights");
 	low = open("/dev/null", O_RDWR);
-	ck_assert_int_ge(dup(low), 0);
-	ck_assert_int_ge(dup(low), 0);
 	ck_assert_int_eq(low, 0);
+	ck_assert_int_eq(dup(low), 1);
+	ck_assert_int_eq(dup(low), 2);
 	ck_assert_int_ge(loop.fd, 3);
 	loop_begin_again(&loop);
 	ck_assert_int_eq(loop_job(&loop, "1234"), TOKEN_OK);
@@ -333,9 +333,14 @@ START_TEST(test_keeper_dies) {
 	loop.rules.deadline_ms = 60000;
 	loop_set_rules(&loop);
 	for (int i = 0; i < 3; ++i) {
-		uint64_t job = loop_look(&loop);
+		uint64_t job = 0;
 
-		loop_until(&loop, &loop.n_found, 1);
+		/* A try in the very moment of its beginning may end, too. */
+		do {
+			job = loop_look(&loop);
+			while (loop.n_found + loop.n_done == 0)
+				loop_for(&loop, 10);
+		} while (loop.n_done != 0);
 		loop_sign(&loop, job, "1234");
 		first = keeper();
 		child = helper();

@@ -38,6 +38,7 @@ LAYERS = {
              "wire/ring.h"},
     "broker": {"careward", "common", "policy", "wire", "audit", "auth", "tokens", "broker"},
     "ui-glue": {"careward", "common", "wire", "ui-glue"} | DECISION,
+    "ui-glue/cli": {"careward", "common", "wire", "ui-glue", "auth/receipt.h"} | DECISION,
     "ui-glue/demo": {"careward", "ui-glue/demo", "ui-glue/messages"},
     "docs/examples": {"careward"},
 }
@@ -294,7 +295,7 @@ class Lint:
             while above and above not in builds:
                 above = os.path.dirname(above)
             way = os.path.relpath(folder, above or ".")
-            if f"'{way}'" not in builds.get(above, ""):
+            if f"'{way}'" not in builds.get(above, "") and f"'{folder}'" not in builds.get("", ""):
                 self.refuse("areas", os.path.join(folder, "meson.build"), 1,
                             f"is never built: '{way}' is not in {os.path.join(above, 'meson.build')}")
 

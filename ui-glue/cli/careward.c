@@ -65,6 +65,12 @@ const struct verb cli_verbs[] = {
 	  "emergencies that wait for a review" },
 	{ "review close", "ID", 1, 1, PEOPLE | TAKES(OUTCOME) | TAKES(TEXT), run_review_close,
 	  "close the review of an emergency" },
+	{ "approve", "ACTION FILE", 2, 2, PEOPLE | TAKES(WORDS) | TAKES(RECEIPT), run_approve,
+	  "confirm a sensitive action with exactly this file" },
+	{ "redeem", "ACTION FILE", 2, 2, TAKES(RECEIPT), run_redeem, "use a receipt, once" },
+	{ "approval verify", "RECEIPT", 1, 1, TAKES(OBJECT) | TAKES(KEYS), run_approval_verify,
+	  "is a receipt genuine, and about this file? Asks no broker", true },
+	{ "keys", "", 0, 0, PEOPLE, run_keys, "the keys that verify receipts, for elsewhere" },
 };
 const size_t cli_n_verbs = ARRAY_SIZE(cli_verbs);
 
@@ -372,7 +378,8 @@ static int run_words(struct cli *cli, const char **args) {
 		return status;
 	for (unsigned i = used; i < n && i - used < ARRAY_SIZE(words); ++i)
 		words[i - used] = strdup(args[i]);
-	status = connect_and_run(cli, words, n - used);
+	status = cli->verb->offline ? cli->verb->run(cli, words, n - used)
+				    : connect_and_run(cli, words, n - used);
 	for (unsigned i = 0; i < ARRAY_SIZE(words); ++i)
 		free(words[i]);
 	return status;

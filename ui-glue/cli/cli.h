@@ -57,6 +57,10 @@ enum cli_exit {
 	OPTION(ANCHOR, "anchor", 0, "HEX", "the anchor that careward init printed")                \
 	OPTION(OUTCOME, "outcome", 'o', "OUTCOME", "justified, role-gap, refer or test")           \
 	OPTION(TEXT, "text", 't', "TEXT", "a comment")                                             \
+	OPTION(WORDS, "words", 'w', "TEXT", "what is confirmed, in exactly these words")            \
+	OPTION(RECEIPT, "receipt", 0, "FILE", "file of the receipt")                               \
+	OPTION(OBJECT, "object", 0, "FILE", "the file that a receipt is about")                    \
+	OPTION(KEYS, "keys", 0, "FILE", "what careward keys wrote on the device")                  \
 	OPTION(LABEL, "label", 'l', "TEXT", "what people call a token")                            \
 	OPTION(HELP, "help", 'h', NULL, "say this, and nothing else")                              \
 	OPTION(VERSION, "version", 'V', NULL, "say the version, and nothing else")
@@ -99,6 +103,7 @@ struct verb {
 	/* Return: enum cli_exit. */
 	int (*run)(struct cli *cli, char **args, unsigned n);
 	const char *help;
+	bool offline;       /* speaks to no broker                                       */
 };
 
 extern const struct verb cli_verbs[];
@@ -195,5 +200,9 @@ int run_history(struct cli *cli, char **args, unsigned n);   /* verbs-audit.c */
 int run_verify(struct cli *cli, char **args, unsigned n);
 int run_review_list(struct cli *cli, char **args, unsigned n);
 int run_review_close(struct cli *cli, char **args, unsigned n);
+int run_approve(struct cli *cli, char **args, unsigned n);   /* verbs-approval.c */
+int run_redeem(struct cli *cli, char **args, unsigned n);
+int run_keys(struct cli *cli, char **args, unsigned n);
+int run_approval_verify(struct cli *cli, char **args, unsigned n); /* approval-verify.c */
 
 #endif
