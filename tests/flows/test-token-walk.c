@@ -196,9 +196,8 @@ START_TEST(no_order_of_calls_with_wrong_answers_ever_succeeds) {
 	for (unsigned w = 0; w < WALKS; ++w) {
 		struct attempt *a;
 
-		ck_assert_int_eq(seat_signal(&world.seat, &world.policy->table, 0, below(4) ? -1 : 0,
-					     &world.now),
-				 0);
+		(void)seat_signal(&world.seat, &world.policy->table, 0, below(4) ? -1 : 0,
+				  &world.now);
 		a = any_begin();
 
 		for (unsigned s = 0; s < STEPS && attempt_want(a) != ATTEMPT_OVER; ++s) {
