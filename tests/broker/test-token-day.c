@@ -104,6 +104,7 @@ static char said[64]; /* message of the last prompt or end */
 static const char *converse(const struct deed *deeds, size_t n) {
 	static char name[FRAME_NAME_MAX];
 	uint64_t until = boot_now_ms() + 25000, attempt = 0, field = 0;
+	char text[512];
 	size_t i = 0;
 
 	while (boot_now_ms() < until) {
@@ -121,8 +122,10 @@ static const char *converse(const struct deed *deeds, size_t n) {
 			continue;
 		while (i < n && deeds[i].field != field && !deeds[i].value)
 			++i;
-		ck_assert_msg(i < n && deeds[i].field == field, "asked for %u: %s",
-			      (unsigned)field, said);
+		text[0] = '\0';
+		(void)frame_get_text(ui.frame.body, "text", text, sizeof(text));
+		ck_assert_msg(i < n && deeds[i].field == field, "%zu: asked for %u: %s: %s", i,
+			      (unsigned)field, said, text);
 		if (deeds[i].device)
 			tell(deeds[i].device, deeds[i].line);
 		if (deeds[i].value)
@@ -290,11 +293,78 @@ START_TEST(badge_and_code_open_care_and_the_next_tap_hands_over) {
 }
 END_TEST
 
+static void authorize(enum cw_factor factor) {
+	static const uint8_t digest[32] = { 0xd1, 0x9e, 0x57 };
+	uint8_t buffer[1024];
+	struct frame_writer w;
+
+	caller_begin(&ui, &w, buffer, sizeof(buffer), "authorize");
+	frame_text(&w, "action", "software.update");
+	frame_bytes(&w, "digest", digest, sizeof(digest));
+	frame_text(&w, "object", "pump-2.4.1");
+	frame_text(&w, "words", "Install version 2.4.1 on this pump");
+	frame_uint(&w, "factor", factor);
+	caller_send(&ui, &w);
+	ck_assert_uint_eq(caller_reply(&ui), RESULT_OK);
+}
+
+static uint64_t redeem(const uint8_t *receipt, size_t n) {
+	static const uint8_t digest[32] = { 0xd1, 0x9e, 0x57 };
+	uint8_t buffer[8192];
+	struct frame_writer w;
+
+	caller_begin(&ui, &w, buffer, sizeof(buffer), "redeem");
+	frame_text(&w, "action", "software.update");
+	frame_bytes(&w, "digest", digest, sizeof(digest));
+	frame_bytes(&w, "receipt", receipt, n);
+	caller_send(&ui, &w);
+	return caller_reply(&ui);
+}
+
+START_TEST(an_update_is_signed_by_a_card_and_by_a_second_persons_key) {
+	const uint8_t *found = NULL;
+	uint8_t receipt[8192];
+	size_t n = 0;
+
+	begin();
+	caller_sign_in(&ui, "anna");
+	enrol("bert", "smartcard");
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_CHOICE, "1" }, { CW_FIELD_PIN, CARD_PIN }),
+			 "attempt-over");
+	enrol("sara", "fido2");
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_INSERT }, { CW_FIELD_PIN, KEY_PIN }),
+			 "attempt-over");
+	ck_assert_str_eq(said, "enrolled");
+	sign_out();
+	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_SMARTCARD, NULL);
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_PIN, CARD_PIN }), "signed-in");
+	nobody_is_connected();
+	authorize(CW_FACTOR_SMARTCARD);
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_CONFIRM, "yes" }, { CW_FIELD_PIN, CARD_PIN },
+				  { CW_FIELD_NAME, "sara" }, { CW_FIELD_CHOICE, "security key" },
+				  { CW_FIELD_INSERT }, { CW_FIELD_CONFIRM, "yes" },
+				  { CW_FIELD_PIN, KEY_PIN }),
+			 "authorized");
+	ck_assert_int_eq(frame_get_bytes(ui.frame.body, "receipt", &found, &n), 0);
+	ck_assert_uint_le(n, sizeof(receipt));
+	memcpy(receipt, found, n);
+	printf("# a receipt with two signatures has %zu bytes\n", n);
+	receipt[n / 2] ^= 1;
+	ck_assert_uint_ne(redeem(receipt, n), RESULT_OK);
+	receipt[n / 2] ^= 1;
+	nobody_is_connected();
+	ck_assert_uint_eq(redeem(receipt, n), RESULT_OK);
+	ck_assert_uint_ne(redeem(receipt, n), RESULT_OK);
+	end();
+}
+END_TEST
+
 int main(int argc, char **argv) {
 	const TTest *tests[] = {
 		a_card_signs_in_is_pulled_and_unlocks,
 		a_key_signs_in_with_its_pin_and_not_without,
 		badge_and_code_open_care_and_the_next_tap_hands_over,
+		an_update_is_signed_by_a_card_and_by_a_second_persons_key,
 	};
 
 	if (argc != 2)
