@@ -10,6 +10,7 @@
 
 #include <uv.h>
 
+#include "broker/cards.h"
 #include "broker/engine.h"
 #include "common/cleanup.h"
 
@@ -69,6 +70,7 @@ struct tokens {
 	struct job jobs[JOBS_MAX];
 	struct job watch;
 	uint64_t watch_ms;   /* the watcher is started again then                     */
+	struct cards cards;  /* that it told of                                       */
 	struct budget sights;
 	uint8_t buffer[LIMIT_FRAME];
 };
@@ -196,12 +198,18 @@ static void job_done(struct job *job, enum token_error error, uint32_t tries) {
 
 /* ---- from a helper ------------------------------------------------------------------ */
 
+/* What it told of is in doubt until the next one tells of it again. */
+static void watch_clear(struct tokens *t) {
+	job_clear(&t->watch);
+	cards_unwatched(&t->cards, now_ms(t));
+}
+
 static void watch_end(struct job *watch) {
 	struct tokens *t = watch->tokens;
 
 	if (watch->number != 0)
 		(void)tell(t, KEEPER_DEADLINE, CW_FACTOR_NONE, watch->number, 0);
-	job_clear(watch);
+	watch_clear(t);
 	t->watch_ms = now_ms(t) + WATCH_AGAIN_MS;
 }
 
@@ -217,6 +225,7 @@ static void on_sight(struct job *watch) {
 		watch_end(watch);
 		return;
 	}
+	cards_saw(&t->cards, &watch->speech->sight);
 	t->see(t->engine, &watch->speech->sight);
 }
 
@@ -422,7 +431,7 @@ static void on_ready(struct tokens *t, uint64_t number) {
 			let_go(&t->jobs[i]);
 			job_fail(&t->jobs[i], TOKEN_ENDED, TRIES_UNKNOWN);
 		}
-	job_clear(&t->watch);
+	watch_clear(t);
 	t->watch_ms = 0;
 	say_setup(t);
 }
@@ -491,7 +500,7 @@ static void keeper_is_gone(struct tokens *t) {
 			let_go(&t->jobs[i]);
 			job_fail(&t->jobs[i], TOKEN_MODULE, TRIES_UNKNOWN);
 		}
-	job_clear(&t->watch);
+	watch_clear(t);
 	judge_alarm(t);
 }
 
@@ -567,9 +576,12 @@ static void tick_jobs(struct tokens *t) {
 
 static void on_timer(uv_timer_t *timer) {
 	struct tokens *t = timer->data;
+	struct token_sight lost;
 	uint64_t wait_ms = 1000;
 
 	tick_jobs(t);
+	while (cards_lost(&t->cards, now_ms(t), &lost))
+		t->see(t->engine, &lost);
 	if (is_wanted(t) && !t->is_ready && t->fd >= 0 && now_ms(t) >= t->setup_ms + SETUP_AGAIN_MS)
 		say_setup(t);
 	start_watch(t);
@@ -659,7 +671,8 @@ void tokens_set_rules(struct tokens *tokens, const struct token_rules *rules) {
 			let_go(&tokens->jobs[i]);
 			job_fail(&tokens->jobs[i], TOKEN_ENDED, TRIES_UNKNOWN);
 		}
-	job_clear(&tokens->watch);
+	watch_clear(tokens);
+	cards_rules(&tokens->cards, &tokens->rules, rules);
 	tokens->watch_ms = 0;
 	memset(tokens->module_failed, 0, sizeof(tokens->module_failed));
 	tokens->rules = *rules;
