@@ -46,6 +46,12 @@ void try_entry(const struct attempt *a, const struct moment *now, enum audit_out
 /* signin-witness.c: may this person be the witness? */
 enum attempt_event witness_proved(struct attempt *a, const struct moment *now);
 
+/* signin-token.c: what the token that was found has to be given. */
+enum attempt_event after_look(const struct attempt *a);
+
+/* signin-prove.c: does the token sign the words, not only that it is there? */
+bool attempt_signs(const struct attempt *a);
+
 /* signin-approve.c: what holds of the second person, who is proved. */
 enum attempt_event second_proved(struct attempt *a, const struct moment *now);
 

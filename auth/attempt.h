@@ -44,6 +44,7 @@ enum attempt_state {
 	ATTEMPT_ST_CONFIRM, /* yes to the words                                 */
 	ATTEMPT_ST_APPROVING,
 	ATTEMPT_ST_SECOND, /* name of the second person, who is then proved likewise */
+	ATTEMPT_ST_SECOND_READS, /* the words, before the second person's token signs them */
 	ATTEMPT_ST_SECOND_CONFIRM,
 	ATTEMPT_ST_ENROL, /* for somebody: what comes next?                   */
 	ATTEMPT_ST_ENROL_INSERT,
@@ -88,6 +89,8 @@ enum attempt_event {
 	ATTEMPT_EV_CONFIRM,
 	ATTEMPT_EV_SECOND,
 	ATTEMPT_EV_SECOND_PROVED,
+	ATTEMPT_EV_READ,     /* the second person has to see the words first     */
+	ATTEMPT_EV_APPROVED, /* a token has signed them                          */
 	ATTEMPT_EV_FAULT,
 	ATTEMPT_EV_REFUSED, /* has no row anywhere: it is over                  */
 	ATTEMPT_N_EVENTS,
@@ -212,6 +215,10 @@ struct attempt {
 	struct password_job job;
 	bool has_approval;
 	struct approval_request approval;
+	bool signs;              /* the first person's token signs what was shown      */
+	bool has_read;           /* the second person has said yes to the words        */
+	char reason[LIMIT_TEXT]; /* why somebody said no                               */
+	struct receipt_signature signatures[RECEIPT_PERSONS]; /* by person - 1; person 0: none */
 	struct witness_request witness;
 	uint8_t nonce[16];
 	char admin[LIMIT_NAME]; /* recovery: the account to be made                   */
@@ -316,5 +323,6 @@ attempt_action ask_new, take_new, take_again, judge_new, busy_new;              
 attempt_action ask_code, judge_code, ask_admin, take_admin;                        /* recover */
 attempt_action start_confirm, take_confirm, ask_second, take_second;               /* approve */
 attempt_action ask_second_confirm, take_second_confirm, give;
+attempt_action take_second_reads, confirm_signed;
 
 #endif

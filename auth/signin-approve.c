@@ -37,18 +37,15 @@ enum cw_reason approval_obstacle(const struct attempt *a, const struct moment *n
 	enum cw_reason reason;
 
 	seat_state(a->seat, t, now, OWN_LEASE_MS, &state);
-	if (policy_decide(t, &state, action, now->boot_ms) == CW_CONFIRM) {
-		*ret_is_fresh = true;
-		*ret_need = (enum cw_assurance)state.reauth_assurance;
-		return CW_REASON_NONE;
-	}
-	*ret_is_fresh = false;
+	*ret_is_fresh = policy_decide(t, &state, action, now->boot_ms) == CW_CONFIRM;
+	state.assurance = state.reauth_assurance = CW_ASSURANCE_NONE;
 	for (enum cw_assurance need = CW_ASSURANCE_PASSWORD; need < CW_N_ASSURANCES; ++need) {
 		*ret_need = need;
 		as_if_fresh(&state, need, now);
 		if (policy_decide(t, &state, action, now->boot_ms) == CW_CONFIRM)
 			return CW_REASON_NONE;
 	}
+	*ret_is_fresh = false;
 	reason = policy_reason(t, &state, action, now->boot_ms);
 	return reason == CW_REASON_NONE ? CW_REASON_ROLE : reason;
 }
@@ -69,6 +66,7 @@ enum attempt_event approval_refuse(struct attempt *a, const struct moment *now,
 	entry.action = action_of(a) ? t->action_names[a->approval.action] : NULL;
 	entry.object = a->approval.object[0] != '\0' ? a->approval.object : NULL;
 	entry.detail = message;
+	entry.text = a->reason[0] != '\0' ? a->reason : NULL;
 	entry.has_digest = true;
 	memcpy(entry.digest, a->approval.digest, sizeof(entry.digest));
 	r = attempt_record(a, &entry, uncount, now);
@@ -90,6 +88,14 @@ static int note_reauth(struct attempt *a, const struct moment *now) {
 	return 0;
 }
 
+/* The first person has said yes: is a second one asked? */
+static enum attempt_event after_yes(const struct attempt *a) {
+	const struct policy_action *action = action_of(a);
+
+	return action && action->confirm == CW_CONFIRM_SAME_PERSON ? ATTEMPT_EV_RIGHT
+								   : ATTEMPT_EV_SECOND;
+}
+
 enum attempt_event start_confirm(struct attempt *a, const struct moment *now) {
 	enum cw_assurance need = CW_ASSURANCE_NONE;
 	bool is_fresh = false;
@@ -103,10 +109,12 @@ enum attempt_event start_confirm(struct attempt *a, const struct moment *now) {
 	if (r == -ESTALE || a->seat->session.number != a->session)
 		return approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_OTHER_SESSION, "stale");
 	reason = approval_obstacle(a, now, &is_fresh, &need);
-	if (reason != CW_REASON_NONE || !is_fresh)
+	if (reason != CW_REASON_NONE || (!is_fresh && (!a->signs || a->first.is_proved)))
 		return approval_refuse(a, now, OUTCOME_REFUSED,
 				       reason == CW_REASON_NONE ? CW_REASON_STALE : reason,
 				       "not-entitled");
+	if (a->signs && a->first.is_proved)
+		return after_yes(a);
 	return attempt_ask(a, now, CW_FIELD_CONFIRM, false, "confirm", a->approval.words);
 }
 
@@ -115,17 +123,36 @@ static bool is_yes(const struct secret *answer) {
 	return answer->n == 3 && memcmp(answer->bytes, "yes", 3) == 0;
 }
 
+/* "no", and perhaps why. */
+static void take_reason(struct attempt *a) {
+	cleanup_(secret_wipe) struct secret typed = { 0 };
+	cleanup_(secret_wipe) struct secret text = { 0 };
+
+	if (a->answer->n < 4 || memcmp(a->answer->bytes, "no ", 3) != 0)
+		return;
+	(void)secret_set(&typed, a->answer->bytes + 3, a->answer->n - 3);
+	/* No secret, but a text like any other: normalised, without control characters. */
+	if (password_prepare(&typed, &text) < 0 || text.n >= sizeof(a->reason))
+		return;
+	memcpy(a->reason, text.bytes, text.n);
+	a->reason[text.n] = '\0';
+}
+
 static enum attempt_event refuse_unconfirmed(struct attempt *a, const struct moment *now) {
+	take_reason(a);
 	return approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_CONFIRMATION, "not-confirmed");
 }
 
 enum attempt_event take_confirm(struct attempt *a, const struct moment *now) {
-	const struct policy_action *action = action_of(a);
-
 	a->has_answered = true;
-	if (!is_yes(a->answer) || !action)
+	if (!is_yes(a->answer) || !action_of(a))
 		return refuse_unconfirmed(a, now);
-	return action->confirm == CW_CONFIRM_SAME_PERSON ? ATTEMPT_EV_RIGHT : ATTEMPT_EV_SECOND;
+	return a->signs ? attempt_way_named(a) : after_yes(a);
+}
+
+/* The words were shown, and the token has signed them. */
+enum attempt_event confirm_signed(struct attempt *a, const struct moment *now) {
+	return a->who == &a->second ? ATTEMPT_EV_RIGHT : start_confirm(a, now);
 }
 
 enum attempt_event ask_second(struct attempt *a, const struct moment *now) {
@@ -172,7 +199,9 @@ enum attempt_event second_proved(struct attempt *a, const struct moment *now) {
 	reason = second_obstacle(a, now);
 	if (reason != CW_REASON_NONE)
 		return approval_refuse(a, now, OUTCOME_REFUSED, reason, "not-entitled");
-	return ATTEMPT_EV_SECOND_PROVED;
+	/* Read before it was signed; whoever gives a password reads and confirms now. */
+	return a->has_read && person_uses_token(&a->second) ? ATTEMPT_EV_APPROVED
+							    : ATTEMPT_EV_SECOND_PROVED;
 }
 
 enum attempt_event ask_second_confirm(struct attempt *a, const struct moment *now) {
@@ -181,6 +210,13 @@ enum attempt_event ask_second_confirm(struct attempt *a, const struct moment *no
 
 enum attempt_event take_second_confirm(struct attempt *a, const struct moment *now) {
 	return is_yes(a->answer) ? ATTEMPT_EV_RIGHT : refuse_unconfirmed(a, now);
+}
+
+enum attempt_event take_second_reads(struct attempt *a, const struct moment *now) {
+	if (!is_yes(a->answer))
+		return refuse_unconfirmed(a, now);
+	a->has_read = true;
+	return after_look(a);
 }
 
 /*
@@ -209,11 +245,18 @@ static int second_again(struct attempt *a, const struct moment *now) {
 static int give_rows(struct attempt *a, const struct moment *now) {
 	cleanup_(transaction_endp) struct store *transaction = NULL;
 	uint32_t second = a->who == &a->second ? a->second.account.number : 0;
+	struct receipt_signature *signatures = a->signatures;
 	struct store *store = a->auth->store;
+	size_t n = 0;
 	int r;
 
-	if (a->seat->session.number != a->session)
+	if (a->seat->session.number != a->session || (a->signs && signatures[0].person != 1))
 		return -EPERM;
+	if (person_uses_token(&a->second) && signatures[1].person != 2)
+		return -EPERM;
+	for (size_t i = 0; i < RECEIPT_PERSONS; ++i)
+		if (signatures[i].person != 0)
+			signatures[n++] = signatures[i];
 	r = store_begin(store);
 	if (r < 0)
 		return r;
@@ -221,7 +264,7 @@ static int give_rows(struct attempt *a, const struct moment *now) {
 	r = second_again(a, now);
 	if (r == 0)
 		r = approval_give(store, a->auth->policy, a->seat, &a->actor, &a->approval,
-				  a->nonce, second, a->second.assurance, NULL, 0, now,
+				  a->nonce, second, a->second.assurance, signatures, n, now,
 				  a->result.receipt, &a->result.n_receipt);
 	if (r < 0)
 		return r;

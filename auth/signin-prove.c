@@ -14,6 +14,25 @@
  * Asking
  */
 
+bool attempt_signs(const struct attempt *a) {
+	return a->has_approval && (a->who == &a->second || a->signs);
+}
+
+static unsigned person_of(const struct attempt *a) {
+	return a->who == &a->second ? 2 : 1;
+}
+
+/* Nobody is known by this number: what a stranger's token signs is nobody's yes. */
+#define STRANGER UINT32_MAX
+
+static int add_statement(const struct attempt *a, const struct moment *now,
+			 uint8_t ret_statement[32]) {
+	uint32_t second = a->second.is_known ? a->second.account.number : STRANGER;
+
+	return approval_statement(a->auth->store, a->auth->policy, a->seat, &a->approval, a->nonce,
+				  second, person_of(a), now, ret_statement);
+}
+
 static int make_challenge(struct attempt *a, const struct moment *now) {
 	struct held *held = &a->held;
 	struct challenge *challenge = &held->challenge;
@@ -27,7 +46,9 @@ static int make_challenge(struct attempt *a, const struct moment *now) {
 	};
 	store_device_id(a->auth->store, challenge->device);
 	memcpy(challenge->boot_id, now->boot_id, sizeof(challenge->boot_id));
-	r = a->auth->random(challenge->nonce, sizeof(challenge->nonce));
+	r = attempt_signs(a) ? add_statement(a, now, challenge->statement) : 0;
+	if (r == 0)
+		r = a->auth->random(challenge->nonce, sizeof(challenge->nonce));
 	if (r == 0)
 		r = challenge_digest(challenge, held->digest);
 	held->has_challenge = r == 0;
@@ -189,6 +210,39 @@ static const char *key_fault(struct attempt *a, enum cw_assurance *ret_assurance
 	return NULL;
 }
 
+/* What was signed is kept for the receipt. Return: false: it is longer than one takes. */
+static bool keep_signature(struct attempt *a) {
+	struct receipt_signature *s = &a->signatures[person_of(a) - 1];
+	const struct key_credential *key = &a->who->token.key;
+	const struct token_answer *reply = a->reply;
+
+	if (!attempt_signs(a))
+		return true;
+	if (reply->n_signature > sizeof(s->signature) || reply->n_authdata > sizeof(s->authdata) ||
+	    key->n_public_key > sizeof(s->public_key))
+		return false;
+	*s = (struct receipt_signature){
+		.person = (uint8_t)person_of(a),
+		.factor = (uint8_t)reply->factor,
+		.algorithm = key->algorithm,
+		.n_public_key = key->n_public_key,
+		.n_signature = reply->n_signature,
+		.n_authdata = reply->factor == CW_FACTOR_FIDO2 ? reply->n_authdata : 0,
+		.challenge = a->held.challenge,
+	};
+	memcpy(s->public_key, key->public_key, key->n_public_key);
+	memcpy(s->signature, reply->signature, reply->n_signature);
+	memcpy(s->authdata, reply->authdata, s->n_authdata);
+	return true;
+}
+
+static enum attempt_event admit(struct attempt *a, const struct moment *now,
+				enum cw_assurance assurance) {
+	if (!keep_signature(a))
+		return person_refuse(a, now, OUTCOME_REFUSED, token_fault_text(TOKEN_FAULT_FORM));
+	return person_admit(a, now, assurance);
+}
+
 static enum attempt_event judge_key(struct attempt *a, const struct moment *now) {
 	enum cw_assurance assurance = CW_ASSURANCE_NONE;
 	const char *why;
@@ -202,14 +256,14 @@ static enum attempt_event judge_key(struct attempt *a, const struct moment *now)
 		return person_refuse(a, now, OUTCOME_REFUSED,
 				     r == -EPERM ? "other-person" : "unknown-token");
 	why = key_fault(a, &assurance);
-	return why ? person_refuse(a, now, OUTCOME_REFUSED, why) : person_admit(a, now, assurance);
+	return why ? person_refuse(a, now, OUTCOME_REFUSED, why) : admit(a, now, assurance);
 }
 
 static enum attempt_event judge_card(struct attempt *a, const struct moment *now) {
 	const char *why = card_fault(a, now);
 
 	return why ? person_refuse(a, now, OUTCOME_REFUSED, why)
-		   : person_admit(a, now, CW_ASSURANCE_STRONG);
+		   : admit(a, now, CW_ASSURANCE_STRONG);
 }
 
 enum attempt_event judge_token(struct attempt *a, const struct moment *now) {

@@ -75,6 +75,7 @@ static const struct attempt_cell table[ATTEMPT_N_STATES][ATTEMPT_N_EVENTS] = {
 		[ATTEMPT_EV_WARN] = TO(WARNED, ask_last_try),
 		[ATTEMPT_EV_ASK_PIN] = TO(PIN, ask_pin),
 		[ATTEMPT_EV_SIGN] = TO(SIGNING, let_sign),
+		[ATTEMPT_EV_READ] = TO(SECOND_READS, ask_second_confirm),
 		[ATTEMPT_EV_INSERT] = TO(INSERT, ask_insert),
 		[ATTEMPT_EV_LOOK] = TO(LOOKING, look),
 		[ATTEMPT_EV_ASK_NAME] = TO(NAME, ask_name),
@@ -108,6 +109,7 @@ static const struct attempt_cell table[ATTEMPT_N_STATES][ATTEMPT_N_EVENTS] = {
 		[ATTEMPT_EV_MUST_CHANGE] = TO(NEW, ask_new),
 		[ATTEMPT_EV_CONFIRM] = TO(CONFIRM, start_confirm),
 		[ATTEMPT_EV_SECOND_PROVED] = TO(SECOND_CONFIRM, ask_second_confirm),
+		[ATTEMPT_EV_APPROVED] = TO(APPROVING, confirm_signed),
 	},
 	/* A new password. */
 	[ATTEMPT_ST_NEW] = {
@@ -157,10 +159,18 @@ static const struct attempt_cell table[ATTEMPT_N_STATES][ATTEMPT_N_EVENTS] = {
 	[ATTEMPT_ST_APPROVING] = {
 		[ATTEMPT_EV_RIGHT] = TO(OVER, give),
 		[ATTEMPT_EV_SECOND] = TO(SECOND, ask_second),
+		/* The first person's token signs what was just shown. */
+		[ATTEMPT_EV_LOOK] = TO(LOOKING, look),
+		[ATTEMPT_EV_CHOOSE] = TO(CHOICE, ask_choice),
 	},
 	[ATTEMPT_ST_SECOND] = {
 		[ATTEMPT_EV_ANSWER] = TO(NAMED, take_second),
 		[ATTEMPT_EV_PRESENTED] = TO(NAMED, take_presented),
+		GIVEN_UP,
+	},
+	[ATTEMPT_ST_SECOND_READS] = {
+		[ATTEMPT_EV_ANSWER] = TO(LOOKED, take_second_reads),
+		[ATTEMPT_EV_TOKEN_FAILED] = TO(LOOKED, judge_failed),
 		GIVEN_UP,
 	},
 	[ATTEMPT_ST_SECOND_CONFIRM] = {

@@ -188,6 +188,16 @@ static void hold(struct held *held, const struct token_candidate *c, struct pers
 	who->reader[sizeof(who->reader) - 1] = '\0';
 }
 
+enum attempt_event after_look(const struct attempt *a) {
+	const struct held *held = &a->held;
+
+	if (a->who == &a->second && !a->has_read)
+		return ATTEMPT_EV_READ;
+	if (held->is_final && !held->is_warned)
+		return ATTEMPT_EV_WARN;
+	return held->needs_pin ? ATTEMPT_EV_ASK_PIN : ATTEMPT_EV_SIGN;
+}
+
 enum attempt_event take_found(struct attempt *a, const struct moment *now) {
 	const struct token_found *found = a->found;
 	struct held *held = &a->held;
@@ -207,7 +217,5 @@ enum attempt_event take_found(struct attempt *a, const struct moment *now) {
 	a->has_answered = true;
 	if (held->is_locked)
 		return token_locked(a, now);
-	if (held->is_final && !held->is_warned)
-		return ATTEMPT_EV_WARN;
-	return held->needs_pin ? ATTEMPT_EV_ASK_PIN : ATTEMPT_EV_SIGN;
+	return after_look(a);
 }

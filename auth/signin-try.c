@@ -367,6 +367,8 @@ enum attempt_event attempt_proved(struct attempt *a, const struct moment *now) {
 		return second_proved(a, now);
 	if (a->route->row.purpose == CW_PURPOSE_WITNESS)
 		return witness_proved(a, now);
+	if (a->signs)
+		return ATTEMPT_EV_APPROVED;
 	if (person_must_change(a, a->who, now))
 		return ATTEMPT_EV_MUST_CHANGE;
 	if (a->route->right != ATTEMPT_EV_MUST_CHANGE ||

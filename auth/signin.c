@@ -207,6 +207,7 @@ static enum attempt_event begin_approval(struct attempt *a, const struct attempt
 	enum cw_assurance need = CW_ASSURANCE_NONE;
 	bool is_fresh = false;
 	enum cw_reason reason = approval_obstacle(a, now, &is_fresh, &need);
+	enum attempt_event event;
 
 	a->needs_strong = need >= CW_ASSURANCE_STRONG;
 	if (reason == CW_REASON_NONE && a->needs_strong &&
@@ -214,7 +215,16 @@ static enum attempt_event begin_approval(struct attempt *a, const struct attempt
 		reason = CW_REASON_ASSURANCE;
 	if (reason != CW_REASON_NONE)
 		return approval_refuse(a, now, OUTCOME_REFUSED, reason, "not-entitled");
-	return is_fresh ? ATTEMPT_EV_CONFIRM : attempt_way(a, request);
+	event = attempt_way(a, request);
+	if (event == ATTEMPT_EV_REFUSED)
+		return approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_ASSURANCE,
+				       a->result.message);
+	/* Whoever gave a password just now is not asked again, but a token signs each time. */
+	if (is_fresh && !a->needs_strong && !a->held.is_chosen)
+		return ATTEMPT_EV_CONFIRM;
+	a->signs = a->needs_strong || a->held.factor == CW_FACTOR_SMARTCARD ||
+		   a->held.factor == CW_FACTOR_FIDO2;
+	return a->signs ? ATTEMPT_EV_CONFIRM : event;
 }
 
 static int begin(struct attempt *a, const struct attempt_request *request,
@@ -354,7 +364,8 @@ bool attempt_needs_helper(const struct attempt *attempt) {
 	static const bool with_helper[ATTEMPT_N_STATES] = {
 		[ATTEMPT_ST_LOOKING] = true,       [ATTEMPT_ST_LOOKED] = true,
 		[ATTEMPT_ST_WARNED] = true,        [ATTEMPT_ST_PIN] = true,
-		[ATTEMPT_ST_SIGNING] = true,       [ATTEMPT_ST_ENROL_LOOKING] = true,
+		[ATTEMPT_ST_SIGNING] = true,       [ATTEMPT_ST_SECOND_READS] = true,
+		[ATTEMPT_ST_ENROL_LOOKING] = true,
 		[ATTEMPT_ST_ENROL_WARNED] = true,  [ATTEMPT_ST_ENROL_PIN] = true,
 		[ATTEMPT_ST_ENROL_SIGNING] = true,
 	};

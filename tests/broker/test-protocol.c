@@ -22,7 +22,8 @@ static const char *const open_verbs[] = { "hello",  "status",       "signal",   
 					  "lock",   "sign-out",     "use",           "attempt.begin",
 					  "attempt.answer", "attempt.cancel", "authorize", "redeem",
 					  "explain", "check",       "init",          "config.install",
-					  "verify", "witness",      "badge" };
+					  "verify", "witness",      "badge",         "token.enrol",
+					  "token.list", "token.rename", "token.revoke" };
 
 static bool is_open(const char *verb) {
 	for (size_t i = 0; i < sizeof(open_verbs) / sizeof(open_verbs[0]); ++i)

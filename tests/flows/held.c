@@ -10,6 +10,7 @@
 struct authority site_ca;
 struct token_rules *site;
 static struct trust *trust;
+bool may_fail;
 
 void held_set_up(void) {
 	static char pem[8192];
@@ -17,6 +18,7 @@ void held_set_up(void) {
 	char why[256] = "";
 
 	world_set_up();
+	may_fail = false;
 	world.now.wall_ms = AUTHORITY_NOW * INT64_C(1000);
 	site = &world.policy->settings.tokens;
 	site->deadline_ms = 10000;
@@ -61,12 +63,12 @@ void card_end(struct card *card) {
 
 static struct token store_token(struct token token) {
 	const struct actor actor = { .account = ANN, .seat = 1, .peer_uid = 1000 };
-	enum audit_event event = token.factor == CW_FACTOR_CODE ? EVENT_CODE_CHANGED
-								: EVENT_TOKEN_ENROLLED;
 
 	token.enrolled_by = ANN;
 	token.enrolled_ms = world.now.wall_ms;
-	ck_assert_int_eq(token_store(world.store, &actor, &world.now, event, &token), 0);
+	ck_assert_int_eq(token_store(world.store, &actor, &world.now, EVENT_TOKEN_ENROLLED,
+				     &token),
+			 0);
 	(void)trail();
 	return token;
 }
@@ -207,7 +209,7 @@ void find_cards(struct attempt *a, const struct card *const cards[], unsigned n)
 		c->n_certificate = cards[i]->n_der;
 		memcpy(c->certificate, cards[i]->der, cards[i]->n_der);
 	}
-	ck_assert_int_eq(attempt_found(a, &found, &world.now), 0);
+	ck_assert(attempt_found(a, &found, &world.now) == 0 || may_fail);
 }
 
 void find_key(struct attempt *a, bool with_pin) {

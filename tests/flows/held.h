@@ -50,6 +50,8 @@ struct attempt *begin_with(enum cw_purpose purpose, const char *name, enum cw_fa
 			   const struct token_sight *sight);
 
 /* The helper's part. Each is checked to be what the attempt wants. */
+/* With may_fail the store may have failed under it. */
+extern bool may_fail;
 void find_cards(struct attempt *a, const struct card *const cards[], unsigned n);
 void find_key(struct attempt *a, bool with_pin);
 /* What a card answers to the digest that it is given; not told to the attempt yet. */

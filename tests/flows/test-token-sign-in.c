@@ -612,7 +612,7 @@ END_TEST
 START_TEST(FD_16_all_keys_are_tried_and_then_a_later_one_is_waited_for) {
 	struct token token;
 	struct key key = key_enrol_for(KIM, 0, &token);
-	static const struct token_found two = { .n = 2, .candidates = { { .index = 0 }, { .index = 1 } } };
+	static const struct token_found two = { .n = 2, .candidates = { [1] = { .index = 1 } } };
 	struct attempt *a = begin_with(CW_PURPOSE_SIGN_IN, "kim", CW_FACTOR_FIDO2, NULL);
 	struct token_sight sight = key_in();
 

@@ -24,7 +24,9 @@
 	(TAKES(SEAT) | TAKES(SOCKET) | TAKES(BROKER_UID) | TAKES(TIMEOUT) | TAKES(FORMAT) |        \
 	 TAKES(HELP) | TAKES(VERSION))
 /* Verbs that may have to ask who is there. */
-#define PEOPLE (TAKES(AS) | TAKES(SECOND) | TAKES(PASSWORD_FD) | TAKES(YES))
+#define PEOPLE                                                                                     \
+	(TAKES(AS) | TAKES(SECOND) | TAKES(PASSWORD_FD) | TAKES(YES) | TAKES(CARD) | TAKES(KEY) |  \
+	 TAKES(BADGE))
 
 const struct verb cli_verbs[] = {
 	{ "init", "NAME", 1, 1, TAKES(ROLE) | TAKES(PERSON), run_init,
@@ -51,6 +53,10 @@ const struct verb cli_verbs[] = {
 	  "call a token something else" },
 	{ "token revoke", "NUMBER", 1, 1, PEOPLE, run_token_revoke,
 	  "a lost token proves nothing from now on" },
+	{ "token export", "FILE", 1, 1, PEOPLE, run_token_export,
+	  "all tokens into a file, for another device of the site" },
+	{ "token import", "FILE", 1, 1, PEOPLE | TAKES(DEVICE_KEY), run_token_import,
+	  "take over another device's tokens" },
 	{ "sign-in", "[NAME]", 0, 1, PEOPLE, run_sign_in, "sign in at the seat, and stay" },
 	{ "password", "", 0, 0, PEOPLE, run_password, "change one's own password" },
 	{ "recover", "", 0, 0, PEOPLE, run_recover,

@@ -292,6 +292,14 @@ static const struct {
 	/* Why something is refused. */
 	{ "account-has-ended", "This account has ended for good." },
 	{ "already-initialised", "The device was set up before." },
+	{ "passphrase-too-short", "The passphrase has less than 12 characters, or is no text." },
+	{ "passphrase-or-file-wrong",
+	  "The passphrase is another one, or the file is damaged or cut off: nothing was changed." },
+	{ "not-a-token-file", "This is no file of tokens, or its device did not sign it." },
+	{ "confirm-device-key", "Compare the device key with the one that the export showed." },
+	{ "other-device-key", "Another device made this file: nothing was changed." },
+	{ "older-export", "This file, or a newer one of that device, was taken before." },
+	{ "too-many-tokens-for-a-file", "There are more tokens than one file holds." },
 	{ "bad-label", "This is no label: too long, or with control characters." },
 	{ "bad-name", "This is no name that an account can have." },
 	{ "cannot-read-the-journal", "The journal cannot be read." },
@@ -346,6 +354,9 @@ static const struct {
 	{ "engine-was-restarted", "Access control had to be restarted." },
 	{ "records-were-lost", "Some records were lost." },
 	{ "recovery-code-was-used", "The recovery code was used." },
+	{ "tokens-unavailable", "Cards, keys or readers do not work; passwords do." },
+	{ "card-authorities-unusable",
+	  "An authority or revocation list of cards is not usable; passwords work." },
 };
 
 static const char *text_of(const char *id) {
