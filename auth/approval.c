@@ -301,7 +301,8 @@ static int take_signatures(struct receipt *receipt, const struct receipt_signatu
 static const char *signed_by(const struct receipt *receipt) {
 	static const char *const words[2][2] = { { "device", "device,token" },
 						 { "token,device", "token,token" } };
-	bool first = receipt->signatures[0].person != 0, second = receipt->signatures[1].person != 0;
+	bool first = receipt->signatures[0].person != 0;
+	bool second = receipt->signatures[1].person != 0;
 
 	if (receipt->second == 0)
 		return first ? "token" : "device";
