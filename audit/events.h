@@ -64,6 +64,7 @@
 	X(507, CLOCK_STEP, "clock-step")                                                           \
 	X(508, SIGNAL_CHANGED, "signal-changed")                                                   \
 	X(509, CLAIMS_COALESCED, "claims-coalesced")                                               \
+	X(510, TOKENS_IMPORTED, "tokens-imported")                                                 \
 	/* 6xx: integrity */                                                                       \
 	X(601, PROTOCOL_ERROR, "protocol-error")                                                   \
 	X(602, PEER_REFUSED, "peer-refused")                                                       \

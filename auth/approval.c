@@ -39,7 +39,7 @@ struct approval_secret {
 	uint8_t receipt[APPROVAL_RECEIPT_MAX];
 };
 
-static int device_seed(struct store *store, uint8_t ret_seed[32]) {
+int approval_seed(struct store *store, uint8_t ret_seed[32]) {
 	struct keystore *ks = store_keys(store);
 
 	return ks ? ks->ops->derive(ks, KEY_LABEL, ret_seed) : -EIO;
@@ -47,7 +47,7 @@ static int device_seed(struct store *store, uint8_t ret_seed[32]) {
 
 int approval_public_key(struct store *store, uint8_t ret_public_key[32]) {
 	uint8_t seed[32];
-	int r = device_seed(store, seed);
+	int r = approval_seed(store, seed);
 
 	if (r == 0)
 		r = receipt_public_key(seed, ret_public_key);
@@ -301,7 +301,8 @@ static int take_signatures(struct receipt *receipt, const struct receipt_signatu
 static const char *signed_by(const struct receipt *receipt) {
 	static const char *const words[2][2] = { { "device", "device,token" },
 						 { "token,device", "token,token" } };
-	bool first = receipt->signatures[0].person != 0, second = receipt->signatures[1].person != 0;
+	bool first = receipt->signatures[0].person != 0;
+	bool second = receipt->signatures[1].person != 0;
 
 	if (receipt->second == 0)
 		return first ? "token" : "device";
@@ -350,7 +351,7 @@ DEFINE_CLEANUP(struct giving *, giving_free)
 
 static int sign_receipt(struct store *store, struct giving *g) {
 	uint8_t seed[32];
-	int r = device_seed(store, seed);
+	int r = approval_seed(store, seed);
 
 	if (r == 0)
 		r = receipt_public_key(seed, g->receipt.device_key);

@@ -83,6 +83,9 @@ int approval_redeem(struct store *store, const struct policy *policy, struct sea
 		    uint32_t action, const uint8_t digest[32], const struct moment *now,
 		    enum cw_verdict *ret_verdict, enum cw_reason *ret_reason);
 
+/* The private half, to be wiped: for what the device itself signs. Return: 0; -EIO. */
+int approval_seed(struct store *store, uint8_t ret_seed[32]);
+
 /* The device's Ed25519 key that signs receipts, for whoever verifies. Return: 0; -EIO. */
 int approval_public_key(struct store *store, uint8_t ret_public_key[32]);
 

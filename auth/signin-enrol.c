@@ -144,8 +144,8 @@ static void hold(struct held *held, const struct token_candidate *c) {
 	held->tries_left = c->tries_left;
 }
 
-static enum attempt_event go_on(struct attempt *a, const struct moment *now,
-				const struct token_candidate *c, const struct enrol_choice *choice) {
+static enum attempt_event go_on(struct attempt *a, const struct token_candidate *c,
+				const struct enrol_choice *choice, const struct moment *now) {
 	struct held *held = &a->held;
 
 	hold(held, c);
@@ -170,7 +170,7 @@ enum attempt_event enrol_found(struct attempt *a, const struct moment *now) {
 		if (!identity_of(a, &found->candidates[i], choice))
 			continue;
 		if (enrol->picked.id[0] != '\0' && strcmp(enrol->picked.id, choice->id) == 0)
-			return go_on(a, now, &found->candidates[i], choice);
+			return go_on(a, &found->candidates[i], choice, now);
 		only = i;
 		++enrol->n_choices;
 	}
@@ -181,7 +181,7 @@ enum attempt_event enrol_found(struct attempt *a, const struct moment *now) {
 		return attempt_again(a, "token-removed", ATTEMPT_EV_INSERT);
 	}
 	if (enrol->n_choices == 1)
-		return go_on(a, now, &found->candidates[only], &enrol->choices[0]);
+		return go_on(a, &found->candidates[only], &enrol->choices[0], now);
 	return ATTEMPT_EV_CHOOSE;
 }
 

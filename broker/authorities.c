@@ -340,6 +340,10 @@ void authorities_tick(struct authorities *a, uint64_t boot_ms) {
 	start(a, false);
 }
 
+bool authorities_are_busy(const struct authorities *a) {
+	return a->next != NULL;
+}
+
 int authorities_new(struct engine *engine, struct authorities **ret_authorities) {
 	struct authorities *a = calloc(1, sizeof(*a));
 	int r;

@@ -11,6 +11,9 @@
  * entry name the file. Nothing else waits for it.
  */
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "policy/token-rules.h"
 
 struct authorities;
@@ -25,5 +28,8 @@ void authorities_set_rules(struct authorities *authorities, const struct token_r
 
 /* Every second: looks after lists now and then, and reads what has changed. */
 void authorities_tick(struct authorities *authorities, uint64_t boot_ms);
+
+/* Are files being read at this moment? */
+bool authorities_are_busy(const struct authorities *authorities);
 
 #endif

@@ -120,6 +120,8 @@ int handle_token_enrol(struct request *r);    /* requests-tokens.c */
 int handle_token_list(struct request *r);
 int handle_token_rename(struct request *r);
 int handle_token_revoke(struct request *r);
+int handle_token_export(struct request *r);   /* requests-move.c */
+int handle_token_import(struct request *r);
 int handle_history(struct request *r);        /* requests-audit.c */
 int handle_verify(struct request *r);
 int handle_review_list(struct request *r);

@@ -87,7 +87,8 @@ struct supervisor_setup {
  *          closed when it has been written to
  *
  * The caller has dropped its privileges, has no other children (but careward-token,
- * which ends by itself and is only reaped) and no other threads, and wants SIGTERM, SIGINT and SIGCHLD for nothing else.
+ * which ends by itself and is only reaped) and no other threads, and wants SIGTERM,
+ * SIGINT and SIGCHLD for nothing else.
  *
  * Return: 0 after a clean shutdown; -errno when it could not begin (-ENOMEM,
  * -EMFILE, -EINVAL for a setup without seat or engine, -EPERM from the sandbox).

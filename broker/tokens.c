@@ -212,7 +212,8 @@ static void on_sight(struct job *watch) {
 
 	if (t->sights.second != second)
 		t->sights = (struct budget){.second = second};
-	if (++t->sights.used > SIGHTS_A_SECOND || watch->speech->sight.reader >= t->rules.n_readers) {
+	if (++t->sights.used > SIGHTS_A_SECOND ||
+	    watch->speech->sight.reader >= t->rules.n_readers) {
 		watch_end(watch);
 		return;
 	}

@@ -205,6 +205,7 @@ void fido2_devices_close(struct fido2_devices *devices) {
 	for (uint32_t i = 0; i < devices->n; ++i) {
 		fido_dev_t *dev = devices->list[i].dev;
 
+		/* One that still waits for a touch would be busy for the next helper. */
 		(void)fido_dev_cancel(dev);
 		(void)fido_dev_close(dev);
 		fido_dev_free(&dev);

@@ -240,7 +240,7 @@ static bool is_gone(fido_dev_t *dev) {
 	return info && fido2_error(fido_dev_get_cbor_info(dev, info)) == TOKEN_REMOVED;
 }
 
-/* After the key has said no: what remains, and no touch waited for any more. */
+/* After the key has said no: what remains. */
 static enum token_error give_up(fido_dev_t *dev, int fido, const struct way *way,
 				uint32_t *ret_tries) {
 	enum token_error error = fido2_error(fido);
@@ -254,8 +254,6 @@ static enum token_error give_up(fido_dev_t *dev, int fido, const struct way *way
 	           error == TOKEN_PIN_LOCKED) {
 		*ret_tries = pin_tries(dev);
 	}
-	if (fido < 0)
-		(void)fido_dev_cancel(dev);
 	if (fido == FIDO_ERR_INTERNAL && is_gone(dev))
 		error = TOKEN_REMOVED;
 	return error;

@@ -33,7 +33,8 @@ int child_start(struct child *child, const struct token_rules *rules, enum cw_fa
 		bool has_own_user) {
 	cleanup_(close_fdp) int helper_job = -1;
 	cleanup_(close_fdp) int helper_opened = -1;
-	struct helper_setup setup = {.rules = rules, .factor = factor, .has_own_user = has_own_user};
+	struct helper_setup setup = {
+		.rules = rules, .factor = factor, .has_own_user = has_own_user};
 	pid_t parent = getpid();
 	int job[2] = {-1, -1};
 	int opened[2] = {-1, -1};

@@ -20,6 +20,7 @@
 
 #define MESSAGES_AT_ONCE 32
 #define POLL_MOST_MS 1000u     /* poll() does not count what the device slept        */
+#define CHILDREN_MAX (4u * KEEPER_HELPERS_MAX) /* with those that were killed and are dying */
 #define AGAIN_MS 200u          /* first wait after a spare that could not open       */
 #define AGAIN_MOST_MS 10000u
 
@@ -32,7 +33,7 @@ struct keeper {
 	bool has_own_user;
 	uint64_t engine; /* 0: no SETUP yet                                           */
 	struct token_rules rules;
-	struct child children[KEEPER_HELPERS_MAX];
+	struct child children[CHILDREN_MAX];
 	uint64_t next_spare_ms[ARRAY_SIZE(spares)];
 	uint32_t again_ms[ARRAY_SIZE(spares)];
 	uint64_t starts;
@@ -107,12 +108,15 @@ static void tell_opened(struct keeper *k, const struct child *c, int code) {
 /* Return: a new child; NULL with errno in @ret_error. */
 static struct child *start(struct keeper *k, enum cw_factor factor, int *ret_error) {
 	struct child *child = NULL;
+	uint32_t alive = 0;
 	int r = -EAGAIN;
 
-	for (uint32_t i = 0; i < KEEPER_HELPERS_MAX && !child; ++i)
-		if (k->children[i].pid == 0)
+	for (uint32_t i = 0; i < CHILDREN_MAX; ++i) {
+		alive += k->children[i].pid != 0 && !k->children[i].is_dying;
+		if (k->children[i].pid == 0 && !child)
 			child = &k->children[i];
-	if (child)
+	}
+	if (child && alive < KEEPER_HELPERS_MAX)
 		r = child_start(child, &k->rules, factor, k->has_own_user);
 	if (r < 0) {
 		*ret_error = -r;
@@ -124,7 +128,7 @@ static struct child *start(struct keeper *k, enum cw_factor factor, int *ret_err
 }
 
 static struct child *find_spare(struct keeper *k, enum cw_factor factor) {
-	for (uint32_t i = 0; i < KEEPER_HELPERS_MAX; ++i) {
+	for (uint32_t i = 0; i < CHILDREN_MAX; ++i) {
 		struct child *c = &k->children[i];
 
 		if (c->pid != 0 && !c->is_dying && c->number == 0 && c->factor == factor)
@@ -181,7 +185,7 @@ static void on_opened(struct keeper *k, struct child *c) {
 static void kill_late(struct keeper *k) {
 	uint64_t now = now_ms();
 
-	for (uint32_t i = 0; i < KEEPER_HELPERS_MAX; ++i) {
+	for (uint32_t i = 0; i < CHILDREN_MAX; ++i) {
 		struct child *c = &k->children[i];
 
 		if (c->pid == 0 || c->is_dying || c->deadline_ms == 0 || now < c->deadline_ms)
@@ -220,7 +224,7 @@ static void reap(struct keeper *k) {
 		/* Looked at first: its group is still its own. */
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
 			return;
-		for (uint32_t i = 0; i < KEEPER_HELPERS_MAX; ++i)
+		for (uint32_t i = 0; i < CHILDREN_MAX; ++i)
 			if (k->children[i].pid == info.si_pid)
 				child = &k->children[i];
 		if (child)
@@ -235,7 +239,7 @@ static void reap(struct keeper *k) {
 static void on_setup(struct keeper *k, const struct keeper_setup *setup) {
 	struct keeper_message ready = {.kind = KEEPER_READY, .engine = setup->message.engine};
 
-	for (uint32_t i = 0; i < KEEPER_HELPERS_MAX; ++i)
+	for (uint32_t i = 0; i < CHILDREN_MAX; ++i)
 		if (k->children[i].pid != 0) {
 			k->children[i].is_void = true;
 			child_kill(&k->children[i]);
@@ -292,7 +296,7 @@ static void on_watch(struct keeper *k, const struct keeper_message *m) {
 }
 
 static void on_deadline(struct keeper *k, const struct keeper_message *m) {
-	for (uint32_t i = 0; i < KEEPER_HELPERS_MAX; ++i) {
+	for (uint32_t i = 0; i < CHILDREN_MAX; ++i) {
 		struct child *c = &k->children[i];
 
 		if (c->pid == 0 || c->is_dying || c->number != m->number || c->is_void)
@@ -343,7 +347,7 @@ static int next_timeout(const struct keeper *k) {
 	uint64_t now = now_ms();
 	uint64_t at = UINT64_MAX;
 
-	for (uint32_t i = 0; i < KEEPER_HELPERS_MAX; ++i) {
+	for (uint32_t i = 0; i < CHILDREN_MAX; ++i) {
 		const struct child *c = &k->children[i];
 
 		if (c->pid != 0 && !c->is_dying && c->deadline_ms != 0 && c->deadline_ms < at)
@@ -360,18 +364,18 @@ static int next_timeout(const struct keeper *k) {
 }
 
 static void wait_for_something(struct keeper *k) {
-	struct pollfd wanted[2 + KEEPER_HELPERS_MAX] = {
+	struct pollfd wanted[2 + CHILDREN_MAX] = {
 		{.fd = k->fd, .events = POLLIN},
 		{.fd = k->signal_fd, .events = POLLIN},
 	};
 
-	for (uint32_t i = 0; i < KEEPER_HELPERS_MAX; ++i)
+	for (uint32_t i = 0; i < CHILDREN_MAX; ++i)
 		wanted[2 + i] = (struct pollfd){
 			.fd = k->children[i].pid != 0 ? k->children[i].opened_fd : -1,
 			.events = POLLIN,
 		};
 	(void)poll(wanted, ARRAY_SIZE(wanted), next_timeout(k));
-	for (uint32_t i = 0; i < KEEPER_HELPERS_MAX; ++i)
+	for (uint32_t i = 0; i < CHILDREN_MAX; ++i)
 		if (wanted[2 + i].revents != 0)
 			on_opened(k, &k->children[i]);
 }

@@ -66,7 +66,7 @@ struct keeper_setup {
 	struct token_rules rules;
 };
 
-#define KEEPER_HELPERS_MAX 16u
+#define KEEPER_HELPERS_MAX 16u /* alive, spares included                             */
 
 /*
  * keeper_main() - the first process of careward-token: starts the keeper, again and

@@ -43,6 +43,8 @@
 	VERB(TOKEN_LIST, "token.list")                                                             \
 	VERB(TOKEN_RENAME, "token.rename")                                                         \
 	VERB(TOKEN_REVOKE, "token.revoke")                                                         \
+	VERB(TOKEN_EXPORT, "token.export")                                                         \
+	VERB(TOKEN_IMPORT, "token.import")                                                         \
 	VERB(HISTORY, "history")                                                                   \
 	VERB(VERIFY, "verify")                                                                     \
 	VERB(REVIEW_LIST, "review.list")                                                           \

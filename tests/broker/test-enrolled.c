@@ -3,6 +3,10 @@
 /* Tokens of people, by the requests of the protocol, through the real broker. */
 
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <careward/result.h>
 #include <careward/sign_in.h>
@@ -221,6 +225,98 @@ START_TEST(everything_about_tokens_is_recorded) {
 }
 END_TEST
 
+#define PASSPHRASE "nine lives of one cat"
+
+/* A request with a passphrase and memory. */
+static void send_move(struct caller *c, const char *verb, const char *passphrase,
+                      const uint8_t *key, int fd) {
+	uint8_t buffer[512];
+	struct frame_writer w;
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { .iov_base = buffer };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control.bytes,
+			    .msg_controllen = sizeof(control.bytes) };
+
+	caller_begin(c, &w, buffer, sizeof(buffer), verb);
+	frame_bytes(&w, "passphrase", passphrase, strlen(passphrase));
+	if (key)
+		frame_bytes(&w, "device_key", key, 32);
+	ck_assert_int_eq(frame_end(&w), 0);
+	iov.iov_len = w.n;
+	control.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
+					   .cmsg_level = SOL_SOCKET,
+					   .cmsg_type = SCM_RIGHTS };
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	ck_assert_int_eq(sendmsg(c->fd, &m, MSG_NOSIGNAL), (ssize_t)w.n);
+}
+
+static uint64_t move(struct caller *c, const char *verb, const char *passphrase,
+                     const uint8_t *key, int fd) {
+	send_move(c, verb, passphrase, key, fd);
+	return caller_reply(c);
+}
+
+START_TEST(tokens_go_into_a_file_and_come_back_once) {
+	uint8_t key[32], other[32] = { 1 };
+	uint64_t size = 0;
+	struct stat st;
+	int fd;
+
+	begin();
+	fd = memfd_create("tokens", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_uint_eq(move(&service, "token.export", "too short", NULL, fd), RESULT_INVALID);
+	ck_assert_str_eq(message_of(&service), "passphrase-too-short");
+	ck_assert_uint_eq(move(&ui, "token.export", PASSPHRASE, NULL, fd), RESULT_DENIED);
+	ck_assert_uint_eq(move(&service, "token.export", PASSPHRASE, NULL, fd), RESULT_OK);
+	ck_assert_int_eq(frame_get_uint(service.frame.body, "size", &size), 0);
+	ck_assert_int_eq(frame_get_fixed(service.frame.body, "device_key", key, 32), 0);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_uint_eq((uint64_t)st.st_size, size);
+
+	ck_assert_uint_eq(move(&service, "token.import", "another long passphrase", key, fd),
+	                  RESULT_INVALID);
+	ck_assert_str_eq(message_of(&service), "passphrase-or-file-wrong");
+	ck_assert_uint_eq(move(&service, "token.import", PASSPHRASE, NULL, fd), RESULT_INVALID);
+	ck_assert_str_eq(message_of(&service), "confirm-device-key");
+	ck_assert_uint_eq(move(&service, "token.import", PASSPHRASE, other, fd), RESULT_INVALID);
+	ck_assert_str_eq(message_of(&service), "other-device-key");
+	ck_assert_uint_eq(move(&ui, "token.import", PASSPHRASE, key, fd), RESULT_DENIED);
+	ck_assert_uint_eq(move(&service, "token.import", PASSPHRASE, key, fd), RESULT_OK);
+	ck_assert_uint_eq(move(&service, "token.import", PASSPHRASE, key, fd), RESULT_STALE);
+	ck_assert_str_eq(message_of(&service), "older-export");
+	ck_assert_int_eq(ftruncate(fd, (off_t)size - 1), 0);
+	ck_assert_uint_eq(move(&service, "token.import", PASSPHRASE, key, fd), RESULT_INVALID);
+	ck_assert_str_eq(message_of(&service), "passphrase-or-file-wrong");
+	ck_assert_int_eq(ftruncate(fd, 3), 0);
+	ck_assert_uint_eq(move(&service, "token.import", PASSPHRASE, key, fd), RESULT_INVALID);
+	ck_assert_str_eq(message_of(&service), "not-a-token-file");
+	world_add(&service, &ui, "rita", "reviewer");
+	ck_assert_uint_eq(history_count(&ui, "tokens-imported"), 1);
+	ck_assert_uint_eq(history_count(&ui, "exported"), 1);
+	(void)close(fd);
+	end();
+}
+END_TEST
+
+START_TEST(only_memory_is_written_to) {
+	int fds[2];
+
+	begin();
+	ck_assert_int_eq(pipe(fds), 0);
+	send_move(&service, "token.export", PASSPHRASE, NULL, fds[1]);
+	ck_assert(caller_is_closed(&service));
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	end();
+}
+END_TEST
+
 int main(void) {
 	const TTest *const tests[] = {
 		a_code_is_enrolled_listed_named_and_revoked,
@@ -229,6 +325,8 @@ int main(void) {
 		what_is_no_factor_is_no_request,
 		a_token_that_is_not_offered_or_cannot_be_had_says_so,
 		everything_about_tokens_is_recorded,
+		tokens_go_into_a_file_and_come_back_once,
+		only_memory_is_written_to,
 	};
 
 	return RUN_TESTS("enrolled", tests);

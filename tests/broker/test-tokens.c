@@ -313,6 +313,7 @@ START_TEST(careward_token_is_another_user_than_the_broker) {
 }
 END_TEST
 
+/* CD-30 */
 START_TEST(without_the_program_everything_else_works_and_an_alarm_says_so) {
 	char message[64];
 

@@ -27,7 +27,25 @@ static const struct {
 	[AUTHORITY_RSA_3072] = { "RSA", NULL, 3072 },
 };
 
+static EVP_PKEY *new_exponent_3(void) {
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	EVP_PKEY *key = NULL;
+	BIGNUM *e = BN_new();
+
+	ck_assert_int_eq(BN_set_word(e, 3), 1);
+	ck_assert_int_eq(EVP_PKEY_keygen_init(ctx), 1);
+	ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 2048), 1);
+	ck_assert_int_eq(EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, e), 1);
+	ck_assert_int_eq(EVP_PKEY_keygen(ctx, &key), 1);
+	BN_free(e);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
 EVP_PKEY *authority_new_key(enum authority_key kind) {
+	if (kind == AUTHORITY_RSA_EXPONENT_3)
+		return new_exponent_3();
+
 	EVP_PKEY *key = keys[kind].curve  ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", keys[kind].curve)
 			: keys[kind].bits ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", keys[kind].bits)
 					  : EVP_PKEY_Q_keygen(NULL, NULL, keys[kind].type);

@@ -24,6 +24,7 @@ enum authority_key {
 	AUTHORITY_RSA_1024,
 	AUTHORITY_RSA_2048,
 	AUTHORITY_RSA_3072,
+	AUTHORITY_RSA_EXPONENT_3, /* of 2048 bits                                   */
 };
 
 /* The moment at which everything made here is valid, unless it says otherwise. */

@@ -57,7 +57,7 @@ void loop_start(struct loop *l, const char *behaviour) {
 	char pair[96];
 
 	memset(l, 0, sizeof(*l));
-	l->rules.deadline_ms = 500;
+	l->rules.deadline_ms = 20000;
 	l->rules.smartcard.on = true;
 	snprintf(pair, sizeof(pair), "FIXTURE=%s", behaviour);
 	loop_environment(l, pair);
@@ -125,6 +125,15 @@ void loop_until_alive(struct loop *l) {
 	while (!tokens_is_alive(l->engine.tokens)) {
 		turn(l, 100);
 		ck_assert_msg(loop_now() < end, "the keeper does not answer");
+	}
+}
+
+void loop_until_alarm(struct loop *l, bool on) {
+	uint64_t end = loop_now() + 20000;
+
+	while (l->engine.alarms[ALARM_TOKENS] != on) {
+		turn(l, 100);
+		ck_assert_msg(loop_now() < end, on ? "no alarm" : "the alarm does not end");
 	}
 }
 

@@ -30,7 +30,7 @@ struct loop {
 	struct token_sight sights[LOOP_SIGHTS];
 };
 
-/* Starts TEST_TOKEN; rules: smartcards on, a deadline of 500 ms, and FIXTURE=@behaviour. */
+/* Starts TEST_TOKEN; rules: smartcards on, a deadline of 20 s, and FIXTURE=@behaviour. */
 void loop_start(struct loop *l, const char *behaviour);
 /* ... and an engine's end of it. */
 void loop_begin(struct loop *l, const char *behaviour);
@@ -47,6 +47,8 @@ void loop_until(struct loop *l, const uint32_t *counter, uint32_t n);
 /* Runs it until the condition of the engine holds. */
 void loop_until_alive(struct loop *l);
 void loop_for(struct loop *l, uint64_t ms);
+/* Runs it until the alarm is, or is not. */
+void loop_until_alarm(struct loop *l, bool on);
 
 /* One job: look; loop_sign() goes on with it. Return: its number. */
 uint64_t loop_look(struct loop *l);

@@ -13,6 +13,7 @@
 #include "common/bytes.h"
 #include "tests/fixtures/control.h"
 #include "tests/tokens/watching.h"
+#include "tokens/confine.h"
 
 #define BADGE_SLOT "slot0"
 #define CARD_SLOT "slot1"
@@ -252,6 +253,33 @@ START_TEST(CD_30_a_pcscd_that_hangs_holds_nobody_up) {
 }
 END_TEST
 
+static int confine(void) {
+	return confine_helper(false);
+}
+
+/* As careward-token does: limits and filter first, then the library. */
+START_TEST(what_a_helper_may_not_do_is_not_needed) {
+	w.confine = confine;
+	tell(BADGE_SLOT, "badge " BADGE_ID);
+	w.rules.n_readers = 3;
+	w.rules.readers[1] = (struct reader_rules){ .kind = READER_USB_KEY };
+	w.rules.readers[2] = (struct reader_rules){ .kind = READER_SERIAL };
+	(void)snprintf(w.rules.readers[2].path, TOKEN_PATH_MAX, "%s/tty", room);
+	watching_start(&w);
+	tell(CARD_SLOT, "insert");
+	(void)watching_need(&w, TOKEN_SIGHT_CARD_IN);
+	tell(BADGE_SLOT, "insert");
+	(void)watching_need(&w, TOKEN_SIGHT_BADGE);
+	tell("reader", "tap DEADBEEF");
+	ck_assert_uint_eq(watching_need(&w, TOKEN_SIGHT_BADGE).reader, 2);
+	tell("reader", "pull");
+	(void)watching_need(&w, TOKEN_SIGHT_READER_GONE);
+	tell("reader", "insert");
+	(void)watching_need(&w, TOKEN_SIGHT_READER_BACK);
+	watching_stop(&w);
+}
+END_TEST
+
 int main(int argc, char **argv) {
 	Suite *suite = suite_create("readers");
 	TCase *tc = tcase_create("readers");
@@ -271,6 +299,7 @@ int main(int argc, char **argv) {
 	tcase_add_test(tc, CD_30_no_pcscd_at_the_beginning);
 	tcase_add_test(tc, CD_30_a_pcscd_that_hangs_is_gone);
 	tcase_add_test(tc, CD_30_a_pcscd_that_hangs_holds_nobody_up);
+	tcase_add_test(tc, what_a_helper_may_not_do_is_not_needed);
 	tcase_set_timeout(tc, 0);
 	suite_add_tcase(suite, tc);
 	sr = srunner_create(suite);

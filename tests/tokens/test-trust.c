@@ -470,6 +470,22 @@ START_TEST(an_authority_without_its_root_is_refused) {
 }
 END_TEST
 
+START_TEST(an_authority_that_may_not_sign_lists_signs_none) {
+	struct scene *s = set();
+	struct authority root = authority_make(
+		NULL, &(struct authority_request){ .ca = true, .usage = "critical,keyCertSign" });
+	static uint8_t der[4096];
+	struct trust_file file = { "root.der", der, 0 };
+
+	file.n = authority_der(&root, der, sizeof(der));
+	s->trust = trust_free(s->trust);
+	ck_assert_int_eq(trust_new(&s->rules, &file, 1, NULL, s->message, &s->trust), 0);
+	must_refuse(s, &root, &fresh, "not signed by any");
+	authority_end(&root);
+	end(s);
+}
+END_TEST
+
 START_TEST(der_is_taken_as_pem_is) {
 	struct scene *s = set();
 	static uint8_t der[4096];
@@ -508,6 +524,7 @@ static Suite *suite(void) {
 			    (int)ARRAY_SIZE(authorities));
 	tcase_add_loop_test(t, rubbish_is_no_authority, 0, (int)ARRAY_SIZE(rubbish));
 	tcase_add_test(t, an_authority_without_its_root_is_refused);
+	tcase_add_test(t, an_authority_that_may_not_sign_lists_signs_none);
 	tcase_add_test(t, der_is_taken_as_pem_is);
 	suite_add_tcase(s, t);
 	return s;

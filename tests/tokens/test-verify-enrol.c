@@ -277,6 +277,24 @@ START_TEST(the_id_beside_the_data_is_the_one_in_them) {
 }
 END_TEST
 
+START_TEST(FD_24_without_attestation_there_is_no_signature_and_no_certificate) {
+	struct security_key_rules rules = key_rules();
+	struct key_credential credential;
+	static struct token_answer answer;
+	struct key_proof proof;
+	struct key key = key_make(&(struct key_request){ .format = "none" }, digest, &answer);
+
+	answer.n_statement = 1;
+	ck_assert_int_eq(key_enrol(&rules, &answer, digest, &credential, &proof), TOKEN_FAULT_FORM);
+	answer.n_statement = 0;
+	answer.n_signature = 1;
+	ck_assert_int_eq(key_enrol(&rules, &answer, digest, &credential, &proof), TOKEN_FAULT_FORM);
+	answer.n_signature = 0;
+	ck_assert_int_eq(key_enrol(&rules, &answer, digest, &credential, &proof), TOKEN_FAULT_NONE);
+	key_end(&key);
+}
+END_TEST
+
 static Suite *suite(void) {
 	Suite *s = suite_create("verify-enrol");
 	TCase *t = tcase_create("new keys");
@@ -285,6 +303,7 @@ static Suite *suite(void) {
 	tcase_add_loop_test(t, a_new_credential_is_judged, 0, (int)ARRAY_SIZE(made));
 	tcase_add_loop_test(t, a_public_key_is_judged, 0, (int)ARRAY_SIZE(cose));
 	tcase_add_loop_test(t, an_attestation_is_judged, 0, (int)ARRAY_SIZE(attested));
+	tcase_add_test(t, FD_24_without_attestation_there_is_no_signature_and_no_certificate);
 	tcase_add_test(t, the_id_beside_the_data_is_the_one_in_them);
 	suite_add_tcase(s, t);
 	return s;

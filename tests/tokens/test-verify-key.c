@@ -215,6 +215,13 @@ static const struct {
 	  false,
 	  0,
 	  TOKEN_FAULT_FORM },
+	{ "an array as long as a map",
+	  { .extensions = BYTES("\x81\x61x\xf5") },
+	  0,
+	  false,
+	  false,
+	  0,
+	  TOKEN_FAULT_FORM },
 	{ "extensions that are no map",
 	  { .extensions = BYTES("\x81\x61x") },
 	  0,
@@ -431,11 +438,27 @@ static void endless_rp(struct scene *s) {
 	memset(s->rules.rp, 'x', sizeof(s->rules.rp));
 }
 
+/* The key has signed for just that name. */
+static void no_rp_signed(struct scene *s) {
+	s->rules.rp[0] = '\0';
+	key_assert(&s->key, &(struct key_request){ .rp = "", .counter = 6 }, digest, &s->answer);
+}
+
+static void endless_rp_signed(struct scene *s) {
+	static char rp[sizeof(s->rules.rp) + 1];
+
+	memset(rp, 'x', sizeof(rp) - 1);
+	memset(s->rules.rp, 'x', sizeof(s->rules.rp));
+	key_assert(&s->key, &(struct key_request){ .rp = rp, .counter = 6 }, digest, &s->answer);
+}
+
 static const struct {
 	const char *why;
 	void (*spoil)(struct scene *s);
 	enum token_fault expect;
 } spoilt[] = {
+	{ "FD-04 a site without a name, and a key made for none", no_rp_signed, TOKEN_FAULT_RP },
+	{ "FD-04 a name without an end, and a key made for it", endless_rp_signed, TOKEN_FAULT_RP },
 	{ "FD-07 another challenge", other_challenge, TOKEN_FAULT_SIGNATURE },
 	{ "FD-08 another credential", other_credential, TOKEN_FAULT_OTHER_KEY },
 	{ "FD-08 a credential that begins alike", shorter_credential, TOKEN_FAULT_OTHER_KEY },

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,12 +27,25 @@ static void *run(void *userdata) {
 void watching_start(struct watching *w) {
 	ck_assert_int_eq(pipe2(w->stop, O_CLOEXEC), 0);
 	ck_assert_int_eq(pipe2(w->sights, O_CLOEXEC | O_DIRECT), 0);
-	ck_assert_int_eq(pthread_create(&w->thread, NULL, run, w), 0);
+	if (!w->confine) {
+		ck_assert_int_eq(pthread_create(&w->thread, NULL, run, w), 0);
+		return;
+	}
+	w->pid = fork();
+	ck_assert_int_ge(w->pid, 0);
+	if (w->pid > 0)
+		return;
+	(void)close(w->stop[1]);
+	_exit(w->confine() < 0 || token_watch(&w->rules, w->stop[0], see, w) < 0);
 }
 
 void watching_stop(struct watching *w) {
 	(void)close(w->stop[1]);
-	ck_assert_int_eq(pthread_join(w->thread, NULL), 0);
+	if (w->pid > 0) {
+		ck_assert_int_eq(waitpid(w->pid, &w->result, 0), w->pid);
+	} else {
+		ck_assert_int_eq(pthread_join(w->thread, NULL), 0);
+	}
 	(void)close(w->stop[0]);
 	(void)close(w->sights[0]);
 	(void)close(w->sights[1]);

@@ -2,7 +2,7 @@
 #ifndef TESTS_TOKENS_WATCHING_H
 #define TESTS_TOKENS_WATCHING_H
 
-/* token_watch() in a thread of the test, which reads what it sees one by one. */
+/* token_watch() in a thread of the test, or in a process of its own, which reads what it sees one by one. */
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -12,6 +12,8 @@
 struct watching {
 	struct token_rules rules;
 	pthread_t thread;
+	int (*confine)(void); /* NULL: a thread; else a process that calls it first    */
+	pid_t pid;
 	int stop[2];
 	int sights[2];
 	int result;       /* of token_watch(), after watching_stop()                   */

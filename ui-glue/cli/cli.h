@@ -65,6 +65,7 @@ enum cli_exit {
 	OPTION(OBJECT, "object", 0, "FILE", "the file that a receipt is about")                    \
 	OPTION(KEYS, "keys", 0, "FILE", "what careward keys wrote on the device")                  \
 	OPTION(LABEL, "label", 'l', "TEXT", "what people call a token")                            \
+	OPTION(DEVICE_KEY, "device-key", 0, "HEX", "the device that a file of tokens comes from")  \
 	OPTION(HELP, "help", 'h', NULL, "say this, and nothing else")                              \
 	OPTION(VERSION, "version", 'V', NULL, "say the version, and nothing else")
 
@@ -199,6 +200,8 @@ int run_token_enrol(struct cli *cli, char **args, unsigned n); /* verbs-tokens.c
 int run_token_list(struct cli *cli, char **args, unsigned n);
 int run_token_rename(struct cli *cli, char **args, unsigned n);
 int run_token_revoke(struct cli *cli, char **args, unsigned n);
+int run_token_export(struct cli *cli, char **args, unsigned n); /* verbs-move.c */
+int run_token_import(struct cli *cli, char **args, unsigned n);
 int run_history(struct cli *cli, char **args, unsigned n);   /* verbs-audit.c */
 int run_verify(struct cli *cli, char **args, unsigned n);
 int run_review_list(struct cli *cli, char **args, unsigned n);

@@ -19,12 +19,16 @@
 enum { EXIT_USAGE = 2 };
 
 static int usage(FILE *out, int status) {
-	(void)fprintf(out, "usage: careward-demo [--script] [--broker FILE] [--cli FILE] "
-	              "[--config DIR]\n\n"
+	(void)fprintf(out, "usage: careward-demo [--script] [--with-card] [--with-key] [--with-badge]\n"
+	              "                     [--broker FILE] [--cli FILE] [--config DIR] [--room DIR]\n\n"
 	              "  --script      play a shift without a terminal, a line for each step\n"
+	              "  --with-card   with a smartcard (./dev demo: a virtual one)\n"
+	              "  --with-key    with a security key\n"
+	              "  --with-badge  with a badge reader\n"
 	              "  --broker FILE carewardd to start\n"
 	              "  --cli FILE    careward to run\n"
-	              "  --config DIR  device.cfg, site.cfg and place.cfg to copy\n");
+	              "  --config DIR  device.cfg, site.cfg and place.cfg to copy\n"
+	              "  --room DIR    where the virtual devices are; ./dev demo says so\n");
 	return status;
 }
 
@@ -37,6 +41,8 @@ int main(int argc, char **argv) {
 	static const struct option options[] = {
 		{ "script", no_argument, NULL, 's' },       { "broker", required_argument, NULL, 'b' },
 		{ "cli", required_argument, NULL, 'c' },    { "config", required_argument, NULL, 'd' },
+		{ "room", required_argument, NULL, 'r' },   { "with-card", no_argument, NULL, 'C' },
+		{ "with-key", no_argument, NULL, 'K' },     { "with-badge", no_argument, NULL, 'B' },
 		{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
 	};
 	struct places places = { .broker = choose(DEMO_BROKER, DEMO_BROKER_INSTALLED),
@@ -61,6 +67,18 @@ int main(int argc, char **argv) {
 			break;
 		case 'd':
 			places.config = optarg;
+			break;
+		case 'r':
+			places.room = optarg;
+			break;
+		case 'C':
+			places.with_card = true;
+			break;
+		case 'K':
+			places.with_key = true;
+			break;
+		case 'B':
+			places.with_badge = true;
 			break;
 		case 'h':
 			return usage(stdout, 0);

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A day with real tokens: the broker, careward-token, OpenSC's module on a card in
+ * a reader of pcscd, libfido2 on a security key, badges on a serial line
+ *
+ * Runs inside a card room; its folder is the first argument. Nothing between the
+ * application's socket and the card's, key's and reader's wire is replaced.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <careward/device.h>
+#include <careward/sign_in.h>
+
+#include "run.h"
+#include "tests/fixtures/control.h"
+
+#define CARD_PIN "123456"
+#define KEY_PIN "98765432"
+#define CODE "7391"
+#define NINAS_BADGE "04A1B2C3"
+#define NOAHS_BADGE "04A1B2C4"
+
+static const char *room;
+static struct caller service, ui;
+static char recovery[64];
+
+/* Says a line to a device of the room. */
+static void tell(const char *device, const char *line) {
+	char path[256], answer[CONTROL_LINE];
+
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", room, device);
+	r = control_tell(path, line, answer);
+	ck_assert_msg(r == 0, "%s: %s: %s", device, line, r == -EPROTO ? answer : strerror(-r));
+}
+
+static void begin(void) {
+	char text[2048];
+
+	(void)snprintf(text, sizeof(text),
+		       "{ kind = \"usb-key\"; seat = \"main\"; },\n"
+		       "  { kind = \"key-socket\"; seat = \"main\"; path = \"%s/key\"; },\n"
+		       "  { kind = \"serial\"; seat = \"main\"; path = \"%s/tty\"; form = \"hex\"; }",
+		       room, room);
+	world_edit(&world, "device.cfg", "{ kind = \"usb-key\"; seat = \"main\"; }", text);
+	(void)snprintf(text, sizeof(text),
+		       "tokens = {\n  smartcard = { module = \"%s\";\n"
+		       "    environment = [ \"PCSCLITE_CSOCK_NAME=/run/pcscd/pcscd.comm\" ];\n"
+		       "    recognise = \"key\"; enrolled_without_authority = true; };\n",
+		       TEST_OPENSC);
+	world_edit(&world, "site.cfg", "tokens = {", text);
+	world_edit(&world, "site.cfg", "code_digits = 0;", "code_digits = 4;");
+	/* In everyday life care wants badge and code; with a patient, the badge alone. */
+	world_edit(&world, "site.cfg", "care = \"password\";", "care = \"code\";");
+	tell("key-control", "reset");
+	tell("key-control", "set-pin " KEY_PIN);
+	world.token_helper = TEST_TOKEN;
+	world_start(&world);
+	caller_open(&service, &world, "service");
+	world_commission(&world, &service, recovery);
+	caller_open(&ui, &world, "main");
+	world_add(&service, &ui, "nina", "nurse");
+	world_add(&service, &ui, "noah", "nurse");
+	world_add(&service, &ui, "bert", "biomed");
+	world_add(&service, &ui, "sara", "service");
+}
+
+static void end(void) {
+	caller_close(&ui);
+	caller_close(&service);
+	world_stop(&world);
+}
+
+/*
+ * Conversations. What has no answer (INSERT, TOUCH) is shown and waited out; a
+ * value of NULL there is what the person does: a line to a device of the room.
+ */
+struct deed {
+	uint64_t field;
+	const char *value;  /* answered; NULL: nothing is to be typed                  */
+	const char *device; /* told `line`; NULL: nothing                             */
+	const char *line;
+};
+
+static void answer(uint64_t attempt, const char *value) {
+	uint8_t buffer[512];
+	struct frame_writer w;
+
+	caller_begin(&ui, &w, buffer, sizeof(buffer), "attempt.answer");
+	frame_uint(&w, "attempt", attempt);
+	frame_bytes(&w, "value", value, strlen(value));
+	caller_send(&ui, &w);
+}
+
+static char said[64]; /* message of the last prompt or end */
+
+/* Until the end. Return: name of the event that ended it. */
+static const char *converse(const struct deed *deeds, size_t n) {
+	static char name[FRAME_NAME_MAX];
+	uint64_t until = boot_now_ms() + 25000, attempt = 0, field = 0;
+	char text[512];
+	size_t i = 0;
+
+	while (boot_now_ms() < until) {
+		if (caller_next(&ui, 1000) != 1 || ui.frame.kind != FRAME_EVENT ||
+		    frame_get_uint(ui.frame.body, "attempt", &attempt) < 0)
+			continue;
+		said[0] = '\0';
+		(void)frame_get_text(ui.frame.body, "message", said, sizeof(said));
+		(void)snprintf(name, sizeof(name), "%s", ui.frame.name);
+		if (strcmp(name, "prompt") != 0)
+			return name;
+		ck_assert_int_eq(frame_get_uint(ui.frame.body, "field", &field), 0);
+		/* A prompt that waits may come again, or not at all when it was quick. */
+		if (field == CW_FIELD_TOUCH && (i == n || deeds[i].field != field))
+			continue;
+		while (i < n && deeds[i].field != field && !deeds[i].value)
+			++i;
+		text[0] = '\0';
+		(void)frame_get_text(ui.frame.body, "text", text, sizeof(text));
+		ck_assert_msg(i < n && deeds[i].field == field, "%zu: asked for %u: %s: %s", i,
+			      (unsigned)field, said, text);
+		if (deeds[i].device)
+			tell(deeds[i].device, deeds[i].line);
+		if (deeds[i].value)
+			answer(attempt, deeds[i].value);
+		++i;
+	}
+	ck_abort_msg("the attempt says nothing more; last: %s", said);
+}
+#define CONVERSE(...)                                                                              \
+	converse((const struct deed[]){ __VA_ARGS__ },                                             \
+		 sizeof((const struct deed[]){ __VA_ARGS__ }) / sizeof(struct deed))
+
+static void ask(const char *verb, uint64_t purpose, enum cw_factor factor, const char *name) {
+	uint8_t buffer[512];
+	struct frame_writer w;
+
+	caller_begin(&ui, &w, buffer, sizeof(buffer), verb);
+	frame_uint(&w, "purpose", purpose);
+	if (factor != CW_FACTOR_NONE)
+		frame_uint(&w, "factor", factor);
+	if (name)
+		frame_text(&w, "name", name);
+	caller_send(&ui, &w);
+	ck_assert_uint_eq(caller_reply(&ui), RESULT_OK);
+}
+
+static void enrol(const char *name, const char *factor) {
+	uint8_t buffer[512];
+	struct frame_writer w;
+
+	caller_begin(&ui, &w, buffer, sizeof(buffer), "token.enrol");
+	frame_text(&w, "name", name);
+	frame_text(&w, "factor", factor);
+	caller_send(&ui, &w);
+	ck_assert_msg(caller_reply(&ui) == RESULT_OK, "%s %s", name, factor);
+}
+
+static void sign_out(void) {
+	(void)caller_call(&ui, "sign-out");
+}
+
+static void nobody_is_connected(void) {
+	uint8_t buffer[256];
+	struct frame_writer w;
+
+	caller_begin(&ui, &w, buffer, sizeof(buffer), "signal");
+	frame_text(&w, "name", "patient-connected");
+	frame_bool(&w, "value", false);
+	caller_send(&ui, &w);
+	ck_assert_uint_eq(caller_reply(&ui), RESULT_OK);
+}
+
+/* A tap, told to the seat. */
+static void tap(const char *badge) {
+	char line[64], message[64] = "";
+
+	(void)snprintf(line, sizeof(line), "tap %s", badge);
+	tell("reader", line);
+	while (strcmp(message, "badge-tapped") != 0) {
+		ck_assert_msg(caller_event(&ui, "token"), "nobody saw the badge");
+		(void)frame_get_text(ui.frame.body, "message", message, sizeof(message));
+	}
+}
+
+static uint8_t assurance_now(void) {
+	struct policy_state state;
+
+	return state_page_read(ui.page, &state) == 0 ? state.assurance : 0;
+}
+
+static bool is_locked_within(unsigned ms) {
+	struct policy_state state;
+
+	for (unsigned i = 0; i < ms / 5; ++i) {
+		if (state_page_read(ui.page, &state) == 0 && state.lock_at == 0)
+			return true;
+		(void)usleep(5000);
+	}
+	return false;
+}
+
+START_TEST(a_card_signs_in_is_pulled_and_unlocks) {
+	begin();
+	caller_sign_in(&ui, "anna");
+	enrol("nina", "smartcard");
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_CHOICE, "1" }, { CW_FIELD_PIN, CARD_PIN }),
+			 "attempt-over");
+	ck_assert_str_eq(said, "enrolled");
+	sign_out();
+	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_SMARTCARD, NULL);
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_PIN, CARD_PIN }), "signed-in");
+	ck_assert_uint_eq(assurance_now(), CW_ASSURANCE_STRONG);
+	tell("slot0", "pull");
+	ck_assert_msg(is_locked_within(5000), "the card is gone and the seat is open");
+	tell("slot0", "insert");
+	ask("attempt.begin", CW_PURPOSE_UNLOCK, CW_FACTOR_SMARTCARD, NULL);
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_INSERT }, { CW_FIELD_PIN, CARD_PIN }), "signed-in");
+	end();
+}
+END_TEST
+
+START_TEST(a_key_signs_in_with_its_pin_and_not_without) {
+	begin();
+	caller_sign_in(&ui, "anna");
+	enrol("nina", "fido2");
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_INSERT }, { CW_FIELD_PIN, KEY_PIN }, { CW_FIELD_TOUCH }),
+			 "attempt-over");
+	ck_assert_str_eq(said, "enrolled");
+	sign_out();
+	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_FIDO2, "nina");
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_INSERT }, { CW_FIELD_PIN, KEY_PIN }, { CW_FIELD_TOUCH }),
+			 "signed-in");
+	ck_assert_uint_eq(assurance_now(), CW_ASSURANCE_STRONG);
+	sign_out();
+	/* A wrong PIN is told, and the key still has tries. */
+	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_FIDO2, "nina");
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_INSERT }, { CW_FIELD_PIN, "00000000" },
+				  { CW_FIELD_PIN, KEY_PIN }, { CW_FIELD_TOUCH }),
+			 "signed-in");
+	sign_out();
+	/* Its counter goes back: a copy. */
+	tell("key-control", "counter 1");
+	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_FIDO2, "nina");
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_INSERT }, { CW_FIELD_PIN, KEY_PIN }, { CW_FIELD_TOUCH }),
+			 "attempt-over");
+	end();
+}
+END_TEST
+
+START_TEST(badge_and_code_open_care_and_the_next_tap_hands_over) {
+	begin();
+	caller_sign_in(&ui, "anna");
+	for (unsigned i = 0; i < 2; ++i) {
+		enrol(i ? "noah" : "nina", "badge");
+		ck_assert_str_eq(CONVERSE({ CW_FIELD_INSERT, NULL, "reader",
+					    i ? "tap " NOAHS_BADGE : "tap " NINAS_BADGE }),
+				 "attempt-over");
+		ck_assert_str_eq(said, "enrolled");
+		enrol(i ? "noah" : "nina", "code");
+		ck_assert_str_eq(CONVERSE({ CW_FIELD_CODE, CODE }, { CW_FIELD_CODE, CODE }),
+				 "attempt-over");
+		ck_assert_str_eq(said, "enrolled");
+	}
+	sign_out();
+	/* With a patient, or while it is not known, the badge alone does. */
+	tap(NINAS_BADGE);
+	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_NONE, NULL);
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_CODE, NULL }), "signed-in");
+	ck_assert_uint_eq(assurance_now(), CW_ASSURANCE_BADGE);
+	sign_out();
+	(void)sleep(2); /* the same badge within a second is a bounce */
+	nobody_is_connected();
+	tap(NINAS_BADGE);
+	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_NONE, NULL);
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_CODE, CODE }), "signed-in");
+	ck_assert_uint_eq(assurance_now(), CW_ASSURANCE_CODE);
+	nobody_is_connected();
+	tap(NOAHS_BADGE);
+	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_NONE, NULL);
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_CODE, CODE }), "signed-in");
+	(void)sleep(2);
+	tell("reader", "tap " NOAHS_BADGE);
+	ck_assert_msg(is_locked_within(5000), "tapped out, and the seat is open");
+	end();
+}
+END_TEST
+
+static void authorize(enum cw_factor factor) {
+	static const uint8_t digest[32] = { 0xd1, 0x9e, 0x57 };
+	uint8_t buffer[1024];
+	struct frame_writer w;
+
+	caller_begin(&ui, &w, buffer, sizeof(buffer), "authorize");
+	frame_text(&w, "action", "software.update");
+	frame_bytes(&w, "digest", digest, sizeof(digest));
+	frame_text(&w, "object", "pump-2.4.1");
+	frame_text(&w, "words", "Install version 2.4.1 on this pump");
+	frame_uint(&w, "factor", factor);
+	caller_send(&ui, &w);
+	ck_assert_uint_eq(caller_reply(&ui), RESULT_OK);
+}
+
+static uint64_t redeem(const uint8_t *receipt, size_t n) {
+	static const uint8_t digest[32] = { 0xd1, 0x9e, 0x57 };
+	uint8_t buffer[8192];
+	struct frame_writer w;
+
+	caller_begin(&ui, &w, buffer, sizeof(buffer), "redeem");
+	frame_text(&w, "action", "software.update");
+	frame_bytes(&w, "digest", digest, sizeof(digest));
+	frame_bytes(&w, "receipt", receipt, n);
+	caller_send(&ui, &w);
+	return caller_reply(&ui);
+}
+
+START_TEST(an_update_is_signed_by_a_card_and_by_a_second_persons_key) {
+	const uint8_t *found = NULL;
+	uint8_t receipt[8192];
+	size_t n = 0;
+
+	begin();
+	caller_sign_in(&ui, "anna");
+	enrol("bert", "smartcard");
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_CHOICE, "1" }, { CW_FIELD_PIN, CARD_PIN }),
+			 "attempt-over");
+	enrol("sara", "fido2");
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_INSERT }, { CW_FIELD_PIN, KEY_PIN }),
+			 "attempt-over");
+	ck_assert_str_eq(said, "enrolled");
+	sign_out();
+	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_SMARTCARD, NULL);
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_PIN, CARD_PIN }), "signed-in");
+	nobody_is_connected();
+	authorize(CW_FACTOR_SMARTCARD);
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_CONFIRM, "yes" }, { CW_FIELD_PIN, CARD_PIN },
+				  { CW_FIELD_NAME, "sara" }, { CW_FIELD_CHOICE, "security key" },
+				  { CW_FIELD_INSERT }, { CW_FIELD_CONFIRM, "yes" },
+				  { CW_FIELD_PIN, KEY_PIN }),
+			 "authorized");
+	ck_assert_int_eq(frame_get_bytes(ui.frame.body, "receipt", &found, &n), 0);
+	ck_assert_uint_le(n, sizeof(receipt));
+	memcpy(receipt, found, n);
+	printf("# a receipt with two signatures has %zu bytes\n", n);
+	receipt[n / 2] ^= 1;
+	ck_assert_uint_ne(redeem(receipt, n), RESULT_OK);
+	receipt[n / 2] ^= 1;
+	nobody_is_connected();
+	ck_assert_uint_eq(redeem(receipt, n), RESULT_OK);
+	ck_assert_uint_ne(redeem(receipt, n), RESULT_OK);
+	end();
+}
+END_TEST
+
+int main(int argc, char **argv) {
+	const TTest *tests[] = {
+		a_card_signs_in_is_pulled_and_unlocks,
+		a_key_signs_in_with_its_pin_and_not_without,
+		badge_and_code_open_care_and_the_next_tap_hands_over,
+		an_update_is_signed_by_a_card_and_by_a_second_persons_key,
+	};
+
+	if (argc != 2)
+		return EXIT_FAILURE;
+	room = argv[1];
+	return RUN_TESTS("token day", tests);
+}
