@@ -326,6 +326,15 @@ static void note_use(struct taking *t) {
 		e->n_uses++;
 }
 
+/* Done without the second person who would have been asked but for the emergency. */
+static bool is_waived(const struct taking *t) {
+	const struct policy_table *table = &t->policy->table;
+	int index = policy_action_index(table, t->record->action);
+
+	return index >= 0 && table->actions[index].witness &&
+	       !seat_is_witnessed(t->seat, table, (uint32_t)index, t->now);
+}
+
 static void take_use(struct taking *t, uint32_t peer_uid) {
 	static const uint8_t none[16];
 
@@ -341,6 +350,8 @@ static void take_use(struct taking *t, uint32_t peer_uid) {
 	}
 	if (t->record->verdict != CW_ALLOW)
 		t->entry.outcome = OUTCOME_REFUSED;
+	else if (is_waived(t))
+		t->entry.flags |= ENTRY_WAIVED;
 	t->entry.reason = t->record->reason;
 	t->entry.action = or_null(t->record->action);
 	t->entry.object = or_null(t->record->object);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tests/flows/held.h"
+#include "tests/flows/records.h"
 
 #define OPIATE "therapy.opiate"
 
@@ -63,7 +64,7 @@ START_TEST(where_care_asks_for_a_badge_a_tap_opens_it_and_no_more) {
 }
 END_TEST
 
-START_TEST(where_care_asks_for_more_the_code_is_asked_and_counted_before_it_is_tried) {
+START_TEST(where_care_asks_for_more_a_code_is_asked_and_counted_first) {
 	struct attempt *a = tap(CW_PURPOSE_SIGN_IN, 1);
 
 	expect_prompt(a, CW_FIELD_CODE, "ask-code");
@@ -309,10 +310,6 @@ static struct attempt *witness_for(const char *name, const char *object) {
 	return a;
 }
 
-static enum cw_verdict decide(const char *name) {
-	return seat_decide(&world.seat, &world.policy->table, action(name), &world.now, NULL);
-}
-
 static struct attempt *witnessed_by(uint32_t account) {
 	const char *answers[] = { people[account], password_of(account), NULL };
 	struct attempt *a = witness_for(OPIATE, "morphine 2 mg");
@@ -438,6 +435,16 @@ START_TEST(in_an_emergency_and_where_one_works_alone_no_witness_is_asked) {
 }
 END_TEST
 
+START_TEST(an_entry_says_that_a_witness_was_waived) {
+	sign_in(ADA);
+	start();
+	use(OPIATE, 2);
+	ck_assert_uint_eq(newest(EVENT_EMERGENCY_USE).flags & ENTRY_WAIVED, ENTRY_WAIVED);
+	use("therapy.start", 3);
+	ck_assert_uint_eq(newest(EVENT_EMERGENCY_USE).flags & ENTRY_WAIVED, 0);
+}
+END_TEST
+
 static Suite *suite(void) {
 	Suite *s = suite_create("token-badge");
 	TCase *t = tcase_create("token-badge");
@@ -445,7 +452,7 @@ static Suite *suite(void) {
 	tcase_add_checked_fixture(t, set_up, held_tear_down);
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, where_care_asks_for_a_badge_a_tap_opens_it_and_no_more);
-	tcase_add_test(t, where_care_asks_for_more_the_code_is_asked_and_counted_before_it_is_tried);
+	tcase_add_test(t, where_care_asks_for_more_a_code_is_asked_and_counted_first);
 	tcase_add_loop_test(t, a_wrong_code_costs_the_same_whoevers_badge_it_is, 0,
 			    ARRAY_SIZE(wrong));
 	tcase_add_test(t, LK_01_three_wrong_codes_and_it_waits_by_every_badge_but_not_by_password);
@@ -464,6 +471,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, a_tap_is_enough_where_it_is_enough_for_care_and_not_elsewhere);
 	tcase_add_test(t, a_witness_is_for_this_action_and_for_care_alone);
 	tcase_add_test(t, in_an_emergency_and_where_one_works_alone_no_witness_is_asked);
+	tcase_add_test(t, an_entry_says_that_a_witness_was_waived);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -24,7 +24,9 @@
 	(TAKES(SEAT) | TAKES(SOCKET) | TAKES(BROKER_UID) | TAKES(TIMEOUT) | TAKES(FORMAT) |        \
 	 TAKES(HELP) | TAKES(VERSION))
 /* Verbs that may have to ask who is there. */
-#define PEOPLE (TAKES(AS) | TAKES(SECOND) | TAKES(PASSWORD_FD) | TAKES(YES))
+#define PEOPLE                                                                                     \
+	(TAKES(AS) | TAKES(SECOND) | TAKES(PASSWORD_FD) | TAKES(YES) | TAKES(CARD) | TAKES(KEY) |  \
+	 TAKES(BADGE))
 
 const struct verb cli_verbs[] = {
 	{ "init", "NAME", 1, 1, TAKES(ROLE) | TAKES(PERSON), run_init,

@@ -33,6 +33,9 @@ enum cli_exit {
 	OPTION(SOCKET, "socket", 0, "PATH", "socket, instead of a seat's")                         \
 	OPTION(AS, "as", 0, "NAME", "who signs in, if that is needed")                             \
 	OPTION(SECOND, "second", 0, "NAME", "the second person, where one confirms")               \
+	OPTION(CARD, "card", 0, NULL, "sign in or confirm with a smartcard")                       \
+	OPTION(KEY, "key", 0, NULL, "sign in or confirm with a security key")                      \
+	OPTION(BADGE, "badge", 0, NULL, "sign in with a badge")                                    \
 	OPTION(PASSWORD_FD, "password-fd", 0, "N", "descriptor with one line for each secret")     \
 	OPTION(BROKER_UID, "broker-uid", 0, "N", "a user id that the broker may have")             \
 	OPTION(TIMEOUT, "timeout", 0, "S", "seconds to wait for an answer (60)")                   \

@@ -246,6 +246,25 @@ static int begin(struct cli *cli, struct call_event *ret_event) {
 	return r < 0 ? trouble(cli, r) : begun(cli, result, ret_event);
 }
 
+/* What the options choose to be proved with; nothing: what lies at the reader, or a password. */
+static void put_factor(const struct cli *cli, struct frame_writer *w) {
+	static const struct {
+		enum cli_option option;
+		enum cw_factor factor;
+	} factors[] = {
+		{ OPT_CARD, CW_FACTOR_SMARTCARD },
+		{ OPT_KEY, CW_FACTOR_FIDO2 },
+		{ OPT_BADGE, CW_FACTOR_BADGE },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(factors); ++i) {
+		if (cli->options[factors[i].option].n == 0)
+			continue;
+		frame_uint(w, "factor", (uint64_t)factors[i].factor);
+		return;
+	}
+}
+
 int cli_sign_in(struct cli *cli, uint64_t purpose, struct call_event *ret_event) {
 	struct frame_writer *w = call_begin(&cli->call, VERB_ATTEMPT_BEGIN);
 	struct call_event event = { 0 };
@@ -257,6 +276,7 @@ int cli_sign_in(struct cli *cli, uint64_t purpose, struct call_event *ret_event)
 			frame_text(w, "name", cli_option(cli, OPT_AS));
 		cli->named = true;
 	}
+	put_factor(cli, w);
 	status = begin(cli, &event);
 	if (status == CLI_YES && event.kind != CALL_EVENT_SIGNED_IN)
 		return trouble(cli, -EBADMSG);
@@ -284,6 +304,7 @@ int cli_authorize(struct cli *cli, const char *action, const uint8_t digest[stat
 	frame_bytes(w, "digest", digest, 32);
 	frame_text(w, "object", object);
 	frame_text(w, "words", words);
+	put_factor(cli, w);
 	cli->named = true; /* whoever confirms is told by --second, not by --as */
 	status = begin(cli, ret_event);
 	if (status == CLI_YES && ret_event->kind != CALL_EVENT_AUTHORIZED)
