@@ -61,6 +61,7 @@ static void begin(void) {
 	world_edit(&world, "site.cfg", "code_digits = 0;", "code_digits = 4;");
 	/* In everyday life care wants badge and code; with a patient, the badge alone. */
 	world_edit(&world, "site.cfg", "care = \"password\";", "care = \"code\";");
+	tell("slot0", "insert");
 	tell("key-control", "reset");
 	tell("key-control", "set-pin " KEY_PIN);
 	world.token_helper = TEST_TOKEN;
