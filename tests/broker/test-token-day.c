@@ -231,13 +231,15 @@ START_TEST(a_key_signs_in_with_its_pin_and_not_without) {
 	begin();
 	caller_sign_in(&ui, "anna");
 	enrol("nina", "fido2");
-	ck_assert_str_eq(CONVERSE({ CW_FIELD_INSERT }, { CW_FIELD_PIN, KEY_PIN }, { CW_FIELD_TOUCH }),
-			 "attempt-over");
+	ck_assert_str_eq(
+		CONVERSE({ CW_FIELD_INSERT }, { CW_FIELD_PIN, KEY_PIN }, { CW_FIELD_TOUCH }),
+		"attempt-over");
 	ck_assert_str_eq(said, "enrolled");
 	sign_out();
 	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_FIDO2, "nina");
-	ck_assert_str_eq(CONVERSE({ CW_FIELD_INSERT }, { CW_FIELD_PIN, KEY_PIN }, { CW_FIELD_TOUCH }),
-			 "signed-in");
+	ck_assert_str_eq(
+		CONVERSE({ CW_FIELD_INSERT }, { CW_FIELD_PIN, KEY_PIN }, { CW_FIELD_TOUCH }),
+		"signed-in");
 	ck_assert_uint_eq(assurance_now(), CW_ASSURANCE_STRONG);
 	sign_out();
 	/* A wrong PIN is told, and the key still has tries. */
@@ -249,8 +251,9 @@ START_TEST(a_key_signs_in_with_its_pin_and_not_without) {
 	/* Its counter goes back: a copy. */
 	tell("key-control", "counter 1");
 	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_FIDO2, "nina");
-	ck_assert_str_eq(CONVERSE({ CW_FIELD_INSERT }, { CW_FIELD_PIN, KEY_PIN }, { CW_FIELD_TOUCH }),
-			 "attempt-over");
+	ck_assert_str_eq(
+		CONVERSE({ CW_FIELD_INSERT }, { CW_FIELD_PIN, KEY_PIN }, { CW_FIELD_TOUCH }),
+		"attempt-over");
 	end();
 }
 END_TEST

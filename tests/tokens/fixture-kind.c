@@ -23,6 +23,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tokens/confine.h"
 #include "tokens/speech.h"
 #include "wire/frame.h"
 
@@ -183,7 +184,8 @@ static void put_rights(struct token_candidate *c) {
 		"dumpable=%d uid=%u fd0=%d fd5=%d",
 		can_thread(), can_fork(), can_exec(), can_socket(AF_UNIX), can_socket(AF_INET),
 		can_socket(AF_INET6), can_socket(AF_PACKET), can_socket(AF_NETLINK),
-		is_allowed(syscall(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0)),
+		/* Where nothing refuses it, it would be stopped by its next signal. */
+		!confine_has_filter() || is_allowed(syscall(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0)),
 		is_allowed(syscall(SYS_mount, "x", "/nowhere", "tmpfs", 0, 0)),
 		is_allowed(syscall(SYS_bpf, 0, 0, 0)),
 		is_allowed(syscall(SYS_keyctl, 0, 0, 0, 0, 0)),

@@ -2,7 +2,10 @@
 #ifndef TESTS_TOKENS_WATCHING_H
 #define TESTS_TOKENS_WATCHING_H
 
-/* token_watch() in a thread of the test, or in a process of its own, which reads what it sees one by one. */
+/*
+ * token_watch() in a thread of the test, or in a process of its own; the test reads
+ * what it sees one by one.
+ */
 
 #include <pthread.h>
 #include <stdbool.h>

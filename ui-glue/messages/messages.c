@@ -354,6 +354,9 @@ static const struct {
 	{ "engine-was-restarted", "Access control had to be restarted." },
 	{ "records-were-lost", "Some records were lost." },
 	{ "recovery-code-was-used", "The recovery code was used." },
+	{ "tokens-unavailable", "Cards, keys or readers do not work; passwords do." },
+	{ "card-authorities-unusable",
+	  "An authority or revocation list of cards is not usable; passwords work." },
 };
 
 static const char *text_of(const char *id) {
