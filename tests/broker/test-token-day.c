@@ -23,6 +23,7 @@
 #define KEY_PIN "98765432"
 #define CODE "7391"
 #define NINAS_BADGE "04A1B2C3"
+#define NINAS_BADGE_TYPED "77705923" /* the same, by a reader that types a number      */
 #define NOAHS_BADGE "04A1B2C4"
 
 static const char *room;
@@ -46,7 +47,8 @@ static void begin(void) {
 	(void)snprintf(text, sizeof(text),
 		       "{ kind = \"usb-key\"; seat = \"main\"; },\n"
 		       "  { kind = \"key-socket\"; seat = \"main\"; path = \"%s/key\"; },\n"
-		       "  { kind = \"serial\"; seat = \"main\"; path = \"%s/tty\"; form = \"hex\"; }",
+		       "  { kind = \"serial\"; seat = \"main\"; path = \"%s/tty\"; form = \"hex\"; },\n"
+		       "  { kind = \"wedge\"; seat = \"main\"; form = \"decimal\"; }",
 		       room, room);
 	world_edit(&world, "device.cfg", "{ kind = \"usb-key\"; seat = \"main\"; }", text);
 	(void)snprintf(text, sizeof(text),
@@ -190,6 +192,16 @@ static void tap(const char *badge) {
 	}
 }
 
+static void type(const char *line) {
+	uint8_t buffer[256];
+	struct frame_writer w;
+
+	caller_begin(&ui, &w, buffer, sizeof(buffer), "badge");
+	frame_text(&w, "line", line);
+	caller_send(&ui, &w);
+	ck_assert_uint_eq(caller_reply(&ui), RESULT_OK);
+}
+
 static uint8_t assurance_now(void) {
 	struct policy_state state;
 
@@ -289,8 +301,13 @@ START_TEST(badge_and_code_open_care_and_the_next_tap_hands_over) {
 	tap(NOAHS_BADGE);
 	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_NONE, NULL);
 	ck_assert_str_eq(CONVERSE({ CW_FIELD_CODE, CODE }), "signed-in");
+	/* Back to Nina, by a reader that types into the application. */
+	nobody_is_connected();
+	type(NINAS_BADGE_TYPED);
+	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_NONE, NULL);
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_CODE, CODE }), "signed-in");
 	(void)sleep(2);
-	tell("reader", "tap " NOAHS_BADGE);
+	tell("reader", "tap " NINAS_BADGE);
 	ck_assert_msg(is_locked_within(5000), "tapped out, and the seat is open");
 	end();
 }
