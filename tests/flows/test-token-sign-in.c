@@ -638,13 +638,16 @@ START_TEST(what_the_site_does_not_offer_is_not_begun) {
 	static const enum cw_factor factors[] = { CW_FACTOR_SMARTCARD, CW_FACTOR_FIDO2,
 						  CW_FACTOR_BADGE };
 	struct token_sight sight = card_in();
+	struct attempt *a;
 
 	site->smartcard.on = site->security_key.on = site->badge.on = false;
 	for (unsigned i = 0; i < ARRAY_SIZE(factors); ++i)
 		expect_over(begin_with(CW_PURPOSE_SIGN_IN, NULL, factors[i], NULL), "not-offered",
 			    "");
 	/* What lies there is not looked at. */
-	expect_prompt(begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight), CW_FIELD_NAME, "ask-name");
+	a = begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight);
+	expect_prompt(a, CW_FIELD_NAME, "ask-name");
+	(void)attempt_free(a);
 }
 END_TEST
 

@@ -189,7 +189,7 @@ static struct attempt *any_begin(void) {
 	return a;
 }
 
-START_TEST(no_order_of_calls_with_wrong_answers_ever_succeeds) {
+START_TEST(FD_07_no_order_of_calls_with_wrong_answers_ever_succeeds) {
 	seed = 20261121u + (uint64_t)_i;
 	world.policy->table.actions[action("therapy.opiate")].witness = 1;
 	sign_in(ADA);
@@ -270,7 +270,7 @@ static Suite *suite(void) {
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_set_timeout(t, 240);
-	tcase_add_loop_test(t, no_order_of_calls_with_wrong_answers_ever_succeeds, 0, 4);
+	tcase_add_loop_test(t, FD_07_no_order_of_calls_with_wrong_answers_ever_succeeds, 0, 4);
 	tcase_add_test(t, each_failure_of_the_store_lets_nobody_in);
 	tcase_add_test(t, no_random_number_no_challenge);
 	suite_add_tcase(s, t);
