@@ -264,6 +264,38 @@ START_TEST(no_random_number_no_challenge) {
 }
 END_TEST
 
+START_TEST(what_is_over_holds_no_pin_and_no_challenge) {
+	static const struct held nothing;
+	static const struct attempt_token no_token;
+	const struct card *cards[] = { &kim_card };
+	struct token_sight sight = card_in();
+	struct attempt *a = begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight);
+
+	find_cards(a, cards, 1);
+	ck_assert_int_eq(say(a, "1234"), 0);
+	attempt_cancel(a, &world.now, false);
+	ck_assert_mem_eq(&a->held, &nothing, sizeof(nothing));
+	ck_assert_mem_eq(&a->token, &no_token, sizeof(no_token));
+	(void)attempt_free(a);
+}
+END_TEST
+
+START_TEST(no_pin_is_kept_for_a_card_that_was_taken_away) {
+	const struct card *cards[] = { &kim_card };
+	struct token_sight sight = card_in();
+	struct attempt *a = begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight);
+
+	find_cards(a, cards, 1);
+	ck_assert_int_eq(say(a, "1234"), 0);
+	ck_assert_uint_eq(attempt_token(a)->sign.pin.n, 4);
+	ck_assert_int_eq(attempt_token_failed(a, TOKEN_REMOVED, TRIES_UNKNOWN, &world.now), 0);
+	expect_prompt(a, CW_FIELD_INSERT, "token-removed");
+	ck_assert_uint_eq(a->token.sign.pin.n, 0);
+	ck_assert_uint_eq(a->held.pin.n, 0);
+	(void)attempt_free(a);
+}
+END_TEST
+
 static Suite *suite(void) {
 	Suite *s = suite_create("token-walk");
 	TCase *t = tcase_create("token-walk");
@@ -273,6 +305,8 @@ static Suite *suite(void) {
 	tcase_add_loop_test(t, FD_07_no_order_of_calls_with_wrong_answers_ever_succeeds, 0, 4);
 	tcase_add_test(t, each_failure_of_the_store_lets_nobody_in);
 	tcase_add_test(t, no_random_number_no_challenge);
+	tcase_add_test(t, what_is_over_holds_no_pin_and_no_challenge);
+	tcase_add_test(t, no_pin_is_kept_for_a_card_that_was_taken_away);
 	suite_add_tcase(s, t);
 	return s;
 }
