@@ -513,7 +513,7 @@ START_TEST(test_watch_ends) {
 	snprintf(pair, sizeof(pair), "FIXTURE_ONCE=%s", once);
 	loop_environment(&loop, pair);
 	loop_set_rules(&loop);
-	/* A card that is pulled now is seen by nobody: the reader is told as gone, until it is back. */
+	/* A card that is pulled now is seen by nobody: its reader is told as gone. */
 	loop_until(&loop, &loop.n_sights, 1);
 	while (loop.sights[n].kind == TOKEN_SIGHT_BADGE)
 		loop_until(&loop, &loop.n_sights, ++n + 1);
