@@ -49,6 +49,9 @@ static bool is_same_reader(const char *a, const char *b) {
 static bool is_gone(const struct session *s, const struct token_sight *sight) {
 	if (s->number == 0 || s->token == 0 || s->factor != CW_FACTOR_SMARTCARD)
 		return false;
+	/* A reader that has gone is told by what the device says of it: a part of the name. */
+	if (sight->kind == TOKEN_SIGHT_READER_GONE && strstr(s->reader, sight->name))
+		return true;
 	return (sight->kind == TOKEN_SIGHT_CARD_OUT || sight->kind == TOKEN_SIGHT_READER_GONE) &&
 	       is_same_reader(s->reader, sight->name);
 }

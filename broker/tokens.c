@@ -10,8 +10,10 @@
 
 #include <uv.h>
 
+#include "auth/copy.h"
 #include "broker/engine.h"
 #include "common/cleanup.h"
+#include "common/fd.h"
 
 #define JOBS_MAX (2u * ENGINE_ATTEMPTS)
 #define SETUP_AGAIN_MS 1000u  /* a SETUP that nobody answered is said again           */
@@ -69,6 +71,7 @@ struct tokens {
 	struct job jobs[JOBS_MAX];
 	struct job watch;
 	uint64_t watch_ms;   /* the watcher is started again then                     */
+	bool is_blind;       /* it has ended, and no other sees yet                   */
 	struct budget sights;
 	uint8_t buffer[LIMIT_FRAME];
 };
@@ -194,14 +197,43 @@ static void job_done(struct job *job, enum token_error error, uint32_t tries) {
 	free(speech);
 }
 
+static void fail_jobs(struct tokens *t, enum token_error error) {
+	for (uint32_t i = 0; i < JOBS_MAX; ++i)
+		if (t->jobs[i].state != JOB_FREE && t->jobs[i].state != JOB_OVER) {
+			let_go(&t->jobs[i]);
+			job_fail(&t->jobs[i], error, TRIES_UNKNOWN);
+		}
+}
+
 /* ---- from a helper ------------------------------------------------------------------ */
+
+/* Whether a card is still there is seen by the watcher alone. */
+static void tell_readers(struct tokens *t, enum token_sight_kind kind) {
+	for (uint32_t i = 0; i < t->rules.n_readers; ++i) {
+		struct token_sight sight = {.kind = kind, .reader = i};
+
+		text_copy(sight.name, sizeof(sight.name), t->rules.readers[i].path);
+		if (t->rules.readers[i].kind == READER_PCSC)
+			t->see(t->engine, &sight);
+	}
+}
+
+/* What is pulled from now on is told by nobody: its readers have gone with it. */
+static void watch_clear(struct tokens *t) {
+	bool was_seeing = t->watch.state == JOB_WORKING;
+
+	job_clear(&t->watch);
+	if (was_seeing && !t->is_blind)
+		tell_readers(t, TOKEN_SIGHT_READER_GONE);
+	t->is_blind |= was_seeing;
+}
 
 static void watch_end(struct job *watch) {
 	struct tokens *t = watch->tokens;
 
 	if (watch->number != 0)
 		(void)tell(t, KEEPER_DEADLINE, CW_FACTOR_NONE, watch->number, 0);
-	job_clear(watch);
+	watch_clear(t);
 	t->watch_ms = now_ms(t) + WATCH_AGAIN_MS;
 }
 
@@ -361,17 +393,24 @@ static int ask(struct job *job, const char *request, size_t n) {
 	return sent == (ssize_t)n ? 0 : -EPIPE;
 }
 
+static void on_watch_given(struct job *watch, int error) {
+	struct tokens *t = watch->tokens;
+
+	if (error < 0 || ask(watch, "watch", speech_watch(t->buffer)) < 0) {
+		watch_end(watch);
+		return;
+	}
+	watch->state = JOB_WORKING;
+	if (t->is_blind)
+		tell_readers(t, TOKEN_SIGHT_READER_BACK);
+	t->is_blind = false;
+}
+
 static void on_given(struct tokens *t, struct job *job, int fd) {
 	int r = listen_to(job, fd);
 
-	if (r == 0 && job == &t->watch) {
-		job->state = JOB_WORKING;
-		if (ask(job, "watch", speech_watch(t->buffer)) < 0)
-			watch_end(job);
-		return;
-	}
-	if (r < 0 && job == &t->watch) {
-		watch_end(job);
+	if (job == &t->watch) {
+		on_watch_given(job, r);
 		return;
 	}
 	if (r == 0) {
@@ -417,12 +456,8 @@ static void on_ready(struct tokens *t, uint64_t number) {
 	}
 	if (number != 0 || !t->is_ready)
 		return;
-	for (uint32_t i = 0; i < JOBS_MAX; ++i)
-		if (t->jobs[i].state != JOB_FREE && t->jobs[i].state != JOB_OVER) {
-			let_go(&t->jobs[i]);
-			job_fail(&t->jobs[i], TOKEN_ENDED, TRIES_UNKNOWN);
-		}
-	job_clear(&t->watch);
+	fail_jobs(t, TOKEN_ENDED);
+	watch_clear(t);
 	t->watch_ms = 0;
 	say_setup(t);
 }
@@ -459,39 +494,13 @@ static void on_keeper_message(struct tokens *t, const struct keeper_message *m, 
 	}
 }
 
-/* The one descriptor that came along; any other is closed. */
-static int only_descriptor(struct msghdr *header) {
-	int first = -1;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n; ++i) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-			if (first < 0)
-				first = fd;
-			else
-				(void)close(fd);
-		}
-	}
-	return first;
-}
-
 static void keeper_is_gone(struct tokens *t) {
 	uv_close((uv_handle_t *)t->poll, free_handle);
 	t->poll = NULL;
 	close_fdp(&t->fd);
 	t->fd = -1;
-	for (uint32_t i = 0; i < JOBS_MAX; ++i)
-		if (t->jobs[i].state != JOB_FREE && t->jobs[i].state != JOB_OVER) {
-			let_go(&t->jobs[i]);
-			job_fail(&t->jobs[i], TOKEN_MODULE, TRIES_UNKNOWN);
-		}
-	job_clear(&t->watch);
+	fail_jobs(t, TOKEN_MODULE);
+	watch_clear(t);
 	judge_alarm(t);
 }
 
@@ -518,7 +527,7 @@ static void on_keeper(uv_poll_t *poll, int status, int events) {
 			keeper_is_gone(t);
 			return;
 		}
-		fd = only_descriptor(&header);
+		fd = fd_received(&header);
 		if (n == (ssize_t)sizeof(m) && !(header.msg_flags & MSG_TRUNC))
 			on_keeper_message(t, &m, fd);
 		else
@@ -654,11 +663,7 @@ struct tokens *tokens_free(struct tokens *tokens) {
 void tokens_set_rules(struct tokens *tokens, const struct token_rules *rules) {
 	if (!tokens)
 		return;
-	for (uint32_t i = 0; i < JOBS_MAX; ++i)
-		if (tokens->jobs[i].state != JOB_FREE && tokens->jobs[i].state != JOB_OVER) {
-			let_go(&tokens->jobs[i]);
-			job_fail(&tokens->jobs[i], TOKEN_ENDED, TRIES_UNKNOWN);
-		}
+	fail_jobs(tokens, TOKEN_ENDED);
 	job_clear(&tokens->watch);
 	tokens->watch_ms = 0;
 	memset(tokens->module_failed, 0, sizeof(tokens->module_failed));

@@ -268,6 +268,22 @@ START_TEST(it_locks_too_when_the_reader_goes_or_the_store_fails) {
 }
 END_TEST
 
+/* device.cfg names a reader by a part of its name, and a watcher tells it so. */
+START_TEST(it_locks_too_when_the_reader_that_goes_is_told_by_a_part_of_its_name) {
+	static struct card card;
+	struct token_sight other = { .kind = TOKEN_SIGHT_READER_GONE, .name = "/dev/ttyS1" };
+	struct token_sight gone = { .kind = TOKEN_SIGHT_READER_GONE, .name = "der 00" };
+
+	world.policy->table.contexts[0].removal_locks = 1;
+	patient(-1);
+	open_by_card(&card, KIM);
+	ck_assert(!seat_removed(world.store, &world.seat, world.policy, &other, &world.now));
+	ck_assert(seat_removed(world.store, &world.seat, world.policy, &gone, &world.now));
+	ck_assert_int_eq((int)world.seat.session.lock, SEAT_LOCKED);
+	card_end(&card);
+}
+END_TEST
+
 START_TEST(nobodys_session_is_locked_by_a_card_that_it_does_not_run_by) {
 	struct token_sight out = { .kind = TOKEN_SIGHT_CARD_OUT, .name = READER };
 
@@ -462,6 +478,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, a_revoked_badge_and_a_disabled_person_open_nothing);
 	tcase_add_test(t, a_badge_may_say_whose_key_it_is_and_proves_nothing_then);
 	tcase_add_test(t, a_card_that_is_pulled_locks_where_the_context_says_so);
+	tcase_add_test(t, it_locks_too_when_the_reader_that_goes_is_told_by_a_part_of_its_name);
 	tcase_add_test(t, it_locks_too_when_the_reader_goes_or_the_store_fails);
 	tcase_add_test(t, nobodys_session_is_locked_by_a_card_that_it_does_not_run_by);
 	tcase_add_test(t, ones_own_badge_again_taps_out_and_nobody_elses);
