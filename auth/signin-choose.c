@@ -158,6 +158,8 @@ enum attempt_event attempt_way_instead(struct attempt *a, const char *message) {
 	if (a->held.is_chosen || a->needs_strong)
 		return attempt_end(a, message);
 	explicit_bzero(&a->held, sizeof(a->held));
+	if (a->who == &a->first)
+		a->signs = false; /* no token does: the words are shown again, after the password */
 	a->who->token = (struct token){ 0 };
 	a->who->factor = CW_FACTOR_NONE;
 	a->who->alias[0] = '\0';

@@ -229,6 +229,8 @@ int engine_set_policy(struct engine *engine, struct policy *policy) {
 	engine->policy_fd = fd;
 	for (uint32_t i = 0; i < engine->n_seats; ++i) {
 		move_signals(&engine->seats[i].seat, old ? &old->table : NULL, &policy->table);
+		/* By the readers of other rules; the new watcher tells what lies there. */
+		engine->seats[i].card = engine->seats[i].shown = (struct token_sight){ 0 };
 		(void)seat_refresh(engine->store, &engine->seats[i].seat, policy, &now);
 	}
 	policy_free(old);

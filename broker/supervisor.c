@@ -19,6 +19,7 @@
 #include "broker/sandbox.h"
 #include "broker/spool.h"
 #include "common/cleanup.h"
+#include "common/fd.h"
 
 #define STUCK_MAX 8u       /* engines that were killed and do not go           */
 #define MESSAGES_AT_ONCE 64
@@ -128,28 +129,6 @@ static void on_message(struct supervisor *s, const struct control_message *m, in
 	}
 }
 
-/* The first descriptor that came along; any other is closed. */
-static int only_descriptor(struct msghdr *header) {
-	int first = -1;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n; ++i) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-			if (first < 0)
-				first = fd;
-			else
-				(void)close(fd);
-		}
-	}
-	return first;
-}
-
 /* One message. Return: 1; 0 when there is none now; -EPIPE when there will be none. */
 static int read_message(struct supervisor *s, uint64_t now) {
 	cleanup_(close_fdp) int fd = -1;
@@ -170,7 +149,7 @@ static int read_message(struct supervisor *s, uint64_t now) {
 	n = recvmsg(s->engine.control_fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
-	fd = only_descriptor(&header);
+	fd = fd_received(&header);
 	if (n == 0)
 		return -EPIPE;
 	if (n == (ssize_t)sizeof(m) && !(header.msg_flags & MSG_TRUNC))

@@ -13,6 +13,7 @@
 #include "broker/cards.h"
 #include "broker/engine.h"
 #include "common/cleanup.h"
+#include "common/fd.h"
 
 #define JOBS_MAX (2u * ENGINE_ATTEMPTS)
 #define SETUP_AGAIN_MS 1000u  /* a SETUP that nobody answered is said again           */
@@ -196,6 +197,14 @@ static void job_done(struct job *job, enum token_error error, uint32_t tries) {
 	free(speech);
 }
 
+static void fail_jobs(struct tokens *t, enum token_error error) {
+	for (uint32_t i = 0; i < JOBS_MAX; ++i)
+		if (t->jobs[i].state != JOB_FREE && t->jobs[i].state != JOB_OVER) {
+			let_go(&t->jobs[i]);
+			job_fail(&t->jobs[i], error, TRIES_UNKNOWN);
+		}
+}
+
 /* ---- from a helper ------------------------------------------------------------------ */
 
 /* What it told of is in doubt until the next one tells of it again. */
@@ -370,17 +379,21 @@ static int ask(struct job *job, const char *request, size_t n) {
 	return sent == (ssize_t)n ? 0 : -EPIPE;
 }
 
+static void on_watch_given(struct job *watch, int error) {
+	struct tokens *t = watch->tokens;
+
+	if (error < 0 || ask(watch, "watch", speech_watch(t->buffer)) < 0) {
+		watch_end(watch);
+		return;
+	}
+	watch->state = JOB_WORKING;
+}
+
 static void on_given(struct tokens *t, struct job *job, int fd) {
 	int r = listen_to(job, fd);
 
-	if (r == 0 && job == &t->watch) {
-		job->state = JOB_WORKING;
-		if (ask(job, "watch", speech_watch(t->buffer)) < 0)
-			watch_end(job);
-		return;
-	}
-	if (r < 0 && job == &t->watch) {
-		watch_end(job);
+	if (job == &t->watch) {
+		on_watch_given(job, r);
 		return;
 	}
 	if (r == 0) {
@@ -426,11 +439,7 @@ static void on_ready(struct tokens *t, uint64_t number) {
 	}
 	if (number != 0 || !t->is_ready)
 		return;
-	for (uint32_t i = 0; i < JOBS_MAX; ++i)
-		if (t->jobs[i].state != JOB_FREE && t->jobs[i].state != JOB_OVER) {
-			let_go(&t->jobs[i]);
-			job_fail(&t->jobs[i], TOKEN_ENDED, TRIES_UNKNOWN);
-		}
+	fail_jobs(t, TOKEN_ENDED);
 	watch_clear(t);
 	t->watch_ms = 0;
 	say_setup(t);
@@ -468,38 +477,12 @@ static void on_keeper_message(struct tokens *t, const struct keeper_message *m, 
 	}
 }
 
-/* The one descriptor that came along; any other is closed. */
-static int only_descriptor(struct msghdr *header) {
-	int first = -1;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n; ++i) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-			if (first < 0)
-				first = fd;
-			else
-				(void)close(fd);
-		}
-	}
-	return first;
-}
-
 static void keeper_is_gone(struct tokens *t) {
 	uv_close((uv_handle_t *)t->poll, free_handle);
 	t->poll = NULL;
 	close_fdp(&t->fd);
 	t->fd = -1;
-	for (uint32_t i = 0; i < JOBS_MAX; ++i)
-		if (t->jobs[i].state != JOB_FREE && t->jobs[i].state != JOB_OVER) {
-			let_go(&t->jobs[i]);
-			job_fail(&t->jobs[i], TOKEN_MODULE, TRIES_UNKNOWN);
-		}
+	fail_jobs(t, TOKEN_MODULE);
 	watch_clear(t);
 	judge_alarm(t);
 }
@@ -527,7 +510,7 @@ static void on_keeper(uv_poll_t *poll, int status, int events) {
 			keeper_is_gone(t);
 			return;
 		}
-		fd = only_descriptor(&header);
+		fd = fd_received(&header);
 		if (n == (ssize_t)sizeof(m) && !(header.msg_flags & MSG_TRUNC))
 			on_keeper_message(t, &m, fd);
 		else
@@ -666,11 +649,7 @@ struct tokens *tokens_free(struct tokens *tokens) {
 void tokens_set_rules(struct tokens *tokens, const struct token_rules *rules) {
 	if (!tokens)
 		return;
-	for (uint32_t i = 0; i < JOBS_MAX; ++i)
-		if (tokens->jobs[i].state != JOB_FREE && tokens->jobs[i].state != JOB_OVER) {
-			let_go(&tokens->jobs[i]);
-			job_fail(&tokens->jobs[i], TOKEN_ENDED, TRIES_UNKNOWN);
-		}
+	fail_jobs(tokens, TOKEN_ENDED);
 	watch_clear(tokens);
 	cards_rules(&tokens->cards, &tokens->rules, rules);
 	tokens->watch_ms = 0;

@@ -127,6 +127,10 @@ static void sign_out(void) {
 static void hand_over(void) {
 	sign_in(LEA);
 }
+static void sign_in_anew(void) {
+	sign_out();
+	sign_in(ANN);
+}
 static void lose_role(void) {
 	change_roles(ANN, "nurse");
 	(void)seat_refresh(world.store, &world.seat, world.policy, &world.now);
@@ -139,6 +143,7 @@ static const struct {
 	{ "locked", lock_it },
 	{ "signed out", sign_out },
 	{ "handed over", hand_over },
+	{ "the same person, but another session", sign_in_anew },
 	{ "lost the role", lose_role },
 };
 

@@ -181,6 +181,42 @@ START_TEST(PO_16_the_second_person_gives_no_password_either) {
 }
 END_TEST
 
+/* Where a password would have done, the card that happened to lie there is no obstacle. */
+START_TEST(a_card_that_fails_leaves_the_password_where_the_site_takes_one) {
+	struct approval_request approval = { .action = action("settings.dose"),
+					     .digest = { 0xd1 },
+					     .words = "Dose 5" };
+	struct token_sight sight = card_in();
+	const struct attempt_request request = {
+		.approval = &approval,
+		.presented = &sight,
+		.actor = { .seat = 1, .peer_uid = 1000 },
+	};
+	struct attempt *a = NULL;
+	struct receipt receipt;
+
+	world.seat.session = (struct session){ 0 };
+	sign_in(ADA);
+	world.now.boot_ms += 3600000;
+	world.seat.session.activity_ms = world.now.boot_ms;
+	ck_assert_int_eq(attempt_begin(&world.auth, &world.seat, &request, &world.now, &a), 0);
+	expect_prompt(a, CW_FIELD_CONFIRM, "confirm");
+	ck_assert_int_eq(say(a, "yes"), 0);
+	ck_assert_int_eq(attempt_token_failed(a, TOKEN_MODULE, TRIES_UNKNOWN, &world.now), 0);
+	expect_prompt(a, CW_FIELD_PASSWORD, "module-unusable");
+	ck_assert_int_eq(say(a, password_of(ADA)), 0);
+	ck_assert_int_eq(hash(a), 0);
+	/* What was confirmed before was to be signed: it is shown once more. */
+	expect_prompt(a, CW_FIELD_CONFIRM, "confirm");
+	ck_assert_str_eq(attempt_prompt(a)->text, "Dose 5");
+	ck_assert_int_eq(say(a, "yes"), 0);
+	ck_assert_msg(is_yes_result(a), "%s", message(a));
+	receipt = receipt_of(a);
+	ck_assert_uint_eq(receipt.by, RECEIPT_BY_DEVICE);
+	(void)attempt_free(a);
+}
+END_TEST
+
 START_TEST(whoever_has_nothing_enrolled_hears_so_and_it_is_recorded) {
 	struct attempt *a;
 
@@ -402,6 +438,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, it_is_redeemed_once);
 	tcase_add_test(t, PO_16_never_a_password_where_a_token_is_asked);
 	tcase_add_test(t, PO_16_the_second_person_gives_no_password_either);
+	tcase_add_test(t, a_card_that_fails_leaves_the_password_where_the_site_takes_one);
 	tcase_add_test(t, whoever_has_nothing_enrolled_hears_so_and_it_is_recorded);
 	tcase_add_test(t, either_may_say_no_and_why);
 	tcase_add_loop_test(t, PO_06_PO_08_PO_09_it_is_void_when_the_world_moves, 0, N_MOVES);

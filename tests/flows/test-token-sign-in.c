@@ -638,13 +638,16 @@ START_TEST(what_the_site_does_not_offer_is_not_begun) {
 	static const enum cw_factor factors[] = { CW_FACTOR_SMARTCARD, CW_FACTOR_FIDO2,
 						  CW_FACTOR_BADGE };
 	struct token_sight sight = card_in();
+	struct attempt *a;
 
 	site->smartcard.on = site->security_key.on = site->badge.on = false;
 	for (unsigned i = 0; i < ARRAY_SIZE(factors); ++i)
 		expect_over(begin_with(CW_PURPOSE_SIGN_IN, NULL, factors[i], NULL), "not-offered",
 			    "");
 	/* What lies there is not looked at. */
-	expect_prompt(begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight), CW_FIELD_NAME, "ask-name");
+	a = begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight);
+	expect_prompt(a, CW_FIELD_NAME, "ask-name");
+	(void)attempt_free(a);
 }
 END_TEST
 
@@ -717,22 +720,6 @@ START_TEST(a_card_is_no_way_around_a_password_that_must_be_changed) {
 }
 END_TEST
 
-START_TEST(what_is_over_holds_no_pin_and_no_challenge) {
-	static const struct held nothing;
-	static const struct attempt_token no_token;
-	const struct card *cards[] = { &kim_card };
-	struct token_sight sight = card_in();
-	struct attempt *a = begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight);
-
-	find_cards(a, cards, 1);
-	ck_assert_int_eq(say(a, "1234"), 0);
-	attempt_cancel(a, &world.now, false);
-	ck_assert_mem_eq(&a->held, &nothing, sizeof(nothing));
-	ck_assert_mem_eq(&a->token, &no_token, sizeof(no_token));
-	(void)attempt_free(a);
-}
-END_TEST
-
 START_TEST(LK_10_a_card_clears_no_count_of_the_password) {
 	const char *const wrong[] = { "kim", "wrong horse", NULL };
 	struct token_sight sight = card_in();
@@ -787,7 +774,6 @@ static Suite *suite(void) {
 	tcase_add_test(t, a_session_is_unlocked_by_its_owners_card_alone);
 	tcase_add_test(t, re_authentication_proves_as_much_as_what_it_was_done_with);
 	tcase_add_test(t, a_card_is_no_way_around_a_password_that_must_be_changed);
-	tcase_add_test(t, what_is_over_holds_no_pin_and_no_challenge);
 	tcase_add_test(t, LK_10_a_card_clears_no_count_of_the_password);
 	suite_add_tcase(s, t);
 	return s;

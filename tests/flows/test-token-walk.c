@@ -189,7 +189,7 @@ static struct attempt *any_begin(void) {
 	return a;
 }
 
-START_TEST(no_order_of_calls_with_wrong_answers_ever_succeeds) {
+START_TEST(FD_07_no_order_of_calls_with_wrong_answers_ever_succeeds) {
 	seed = 20261121u + (uint64_t)_i;
 	world.policy->table.actions[action("therapy.opiate")].witness = 1;
 	sign_in(ADA);
@@ -264,15 +264,97 @@ START_TEST(no_random_number_no_challenge) {
 }
 END_TEST
 
+START_TEST(what_is_over_holds_no_pin_and_no_challenge) {
+	static const struct held nothing;
+	static const struct attempt_token no_token;
+	const struct card *cards[] = { &kim_card };
+	struct token_sight sight = card_in();
+	struct attempt *a = begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight);
+
+	find_cards(a, cards, 1);
+	ck_assert_int_eq(say(a, "1234"), 0);
+	attempt_cancel(a, &world.now, false);
+	ck_assert_mem_eq(&a->held, &nothing, sizeof(nothing));
+	ck_assert_mem_eq(&a->token, &no_token, sizeof(no_token));
+	(void)attempt_free(a);
+}
+END_TEST
+
+START_TEST(no_pin_is_kept_for_a_card_that_was_taken_away) {
+	const struct card *cards[] = { &kim_card };
+	struct token_sight sight = card_in();
+	struct attempt *a = begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight);
+
+	find_cards(a, cards, 1);
+	ck_assert_int_eq(say(a, "1234"), 0);
+	ck_assert_uint_eq(attempt_token(a)->sign.pin.n, 4);
+	ck_assert_int_eq(attempt_token_failed(a, TOKEN_REMOVED, TRIES_UNKNOWN, &world.now), 0);
+	expect_prompt(a, CW_FIELD_INSERT, "token-removed");
+	ck_assert_uint_eq(a->token.sign.pin.n, 0);
+	ck_assert_uint_eq(a->held.pin.n, 0);
+	(void)attempt_free(a);
+}
+END_TEST
+
+START_TEST(a_card_of_the_makers_opens_for_the_service_alone_and_for_a_day) {
+	const struct actor init = { .peer_uid = 0 };
+	const struct admin_rule rule = { .n_roles = 1, .roles = { "admin" } };
+	struct token_sight sight = card_in();
+	static struct authority maker;
+	static struct card card;
+
+	authority_chain(&maker, 1);
+	trust_service(&maker);
+	card = card_make(&maker, "Service");
+	(void)card_enrol(&card, TOM);
+	for (unsigned i = 0; i < 4; ++i) {
+		struct account account = account_now(TOM);
+		struct attempt *a;
+
+		(void)snprintf(account.roles[0], POLICY_NAME_SIZE, "%s",
+			       i == 0 ? "biomed" : "service");
+		account.valid_until_ms = i == 1 ? 0
+						: world.now.wall_ms +
+							  (i == 2 ? 86400001 : 86400000);
+		ck_assert_int_eq(account_change(world.store, &init, &world.now,
+						EVENT_ACCOUNT_ROLES, &rule, &account),
+				 0);
+		a = begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight);
+		by_card(a, &card);
+		ck_assert_msg(is_yes_result(a) == (i == 3), "%u: %s", i, message(a));
+		(void)attempt_free(a);
+	}
+	ck_assert_ptr_nonnull(strstr(newest(EVENT_SIGN_IN).detail, "by=service"));
+	card_end(&card);
+	authority_end(&maker);
+}
+END_TEST
+
+START_TEST(who_asked_for_a_key_is_not_given_a_card) {
+	struct token_sight card = card_in(), key = key_in();
+	struct attempt *a = begin_with(CW_PURPOSE_SIGN_IN, NULL, CW_FACTOR_FIDO2, NULL);
+
+	ck_assert_int_eq(attempt_presented(a, &card, &world.now), 0);
+	expect_prompt(a, CW_FIELD_NAME, "ask-name");
+	ck_assert_int_eq(attempt_presented(a, &key, &world.now), 1);
+	expect_prompt(a, CW_FIELD_NAME, "ask-name-for-key");
+	(void)attempt_free(a);
+}
+END_TEST
+
 static Suite *suite(void) {
 	Suite *s = suite_create("token-walk");
 	TCase *t = tcase_create("token-walk");
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_set_timeout(t, 240);
-	tcase_add_loop_test(t, no_order_of_calls_with_wrong_answers_ever_succeeds, 0, 4);
+	tcase_add_loop_test(t, FD_07_no_order_of_calls_with_wrong_answers_ever_succeeds, 0, 4);
 	tcase_add_test(t, each_failure_of_the_store_lets_nobody_in);
 	tcase_add_test(t, no_random_number_no_challenge);
+	tcase_add_test(t, what_is_over_holds_no_pin_and_no_challenge);
+	tcase_add_test(t, no_pin_is_kept_for_a_card_that_was_taken_away);
+	tcase_add_test(t, a_card_of_the_makers_opens_for_the_service_alone_and_for_a_day);
+	tcase_add_test(t, who_asked_for_a_key_is_not_given_a_card);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -403,6 +403,63 @@ START_TEST(a_password_never_reads_as_signed_by_the_person) {
 }
 END_TEST
 
+/* "token" where no token signed, written and signed by a device that lies. */
+START_TEST(a_device_cannot_say_that_a_token_signed) {
+	size_t n = maker_make(MAKER_NONE, MAKER_NONE, bytes, &receipt), head;
+	const char *field = NULL;
+
+	for (unsigned person = 1; person <= 2; ++person) {
+		struct layout l;
+		size_t at;
+
+		n = maker_make(MAKER_NONE, MAKER_NONE, bytes, &receipt);
+		l = layout_of(bytes, n);
+		at = l.field[11 + person] + 1;
+		ck_assert_mem_eq(bytes + at, "\x66" "device", 7);
+		memcpy(bytes + at, "\x65" "token", 6);
+		memmove(bytes + at + 6, bytes + at + 7, n - at - 7);
+		ck_assert_uint_eq(bytes[2], 0x59);
+		head = ((size_t)bytes[3] << 8 | bytes[4]) - 1;
+		bytes[3] = (uint8_t)(head >> 8);
+		bytes[4] = (uint8_t)head;
+		sign_again(bytes, n - 1);
+		ck_assert_int_eq(receipt_check(NULL, bytes, n - 1, NULL, &field, NULL), -EBADMSG);
+		ck_assert_str_eq(field, names[11 + person]);
+		ck_assert_int_eq(receipt_open(receipt.device_key, bytes, n - 1, &opened), -EBADMSG);
+	}
+}
+END_TEST
+
+START_TEST(a_receipt_that_names_another_key_than_the_devices_is_refused) {
+	size_t n = maker_make(MAKER_NONE, MAKER_N_TOKENS, bytes, &receipt);
+	struct layout l = layout_of(bytes, n);
+
+	bytes[l.field[22] - 1] ^= 1; /* the last byte of the key */
+	sign_again(bytes, n);
+	ck_assert_int_eq(receipt_open(receipt.device_key, bytes, n, &opened), -EBADMSG);
+}
+END_TEST
+
+/* By the page alone, with the digests that stand in the receipt. */
+START_TEST(a_statement_is_laid_out_as_published) {
+	static const char domain[] = "careward statement 2";
+	size_t n = maker_make(MAKER_CARD_EC, MAKER_KEY_EC, bytes, &receipt);
+	struct layout l = layout_of(bytes, n);
+
+	for (unsigned person = 1; person <= 2; ++person) {
+		uint8_t all[sizeof(domain) + 1 + (size_t)32 * 12], expect[32], statement[32];
+		size_t n_digests = (size_t)32 * (person == 1 ? 11 : 12);
+
+		memcpy(all, domain, sizeof(domain));
+		all[sizeof(domain)] = (uint8_t)person;
+		memcpy(all + sizeof(domain) + 1, bytes + l.list, n_digests);
+		(void)SHA256(all, sizeof(domain) + 1 + n_digests, expect);
+		ck_assert_int_eq(receipt_statement(&receipt, person, statement), 0);
+		ck_assert_mem_eq(statement, expect, 32);
+	}
+}
+END_TEST
+
 static void keys_of_other_device(struct receipt_keys *k, struct receipt_token_key *t) {
 	k->device[0] ^= 1;
 }
@@ -555,6 +612,9 @@ int main(void) {
 	tcase_add_test(tc, one_persons_signature_is_not_the_others);
 	tcase_add_test(tc, a_statement_is_of_one_person_and_one_object);
 	tcase_add_test(tc, a_password_never_reads_as_signed_by_the_person);
+	tcase_add_test(tc, a_device_cannot_say_that_a_token_signed);
+	tcase_add_test(tc, a_receipt_that_names_another_key_than_the_devices_is_refused);
+	tcase_add_test(tc, a_statement_is_laid_out_as_published);
 	tcase_add_loop_test(tc, keys_that_were_exported_decide_whose_word_counts, 0,
 			    (int)ARRAY_SIZE(strangers));
 	tcase_add_test(tc, PO_06_another_object_is_refused);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -468,10 +469,16 @@ static bool find_opensc(void) {
 
 int main(int argc, char **argv) {
 	Suite *suite = suite_create("opensc");
+	struct stat root;
 
 	room = argc == 2 ? argv[1] : ".";
 	if (!find_opensc()) {
 		(void)puts("1..0 # SKIP opensc-pkcs11 is not installed");
+		return 0;
+	}
+	/* In a user namespace root's files belong to nobody, and such a module is not loaded. */
+	if (stat("/", &root) < 0 || (root.st_uid != 0 && root.st_uid != geteuid())) {
+		(void)puts("1..0 # SKIP not root: the module's owner cannot be seen in the room");
 		return 0;
 	}
 	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
