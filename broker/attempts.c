@@ -396,6 +396,9 @@ int handle_attempt_answer(struct request *r) {
 	if (e < 0)
 		return -EPROTO;
 	slot = slot_find(r, number);
+	/* "Look again", and the card was quicker: nothing is waited for any more. */
+	if (slot && !slot->hashing && attempt_want(slot->attempt) == ATTEMPT_TOKEN)
+		return reply(r, RESULT_OK);
 	if (!slot || slot->hashing || attempt_want(slot->attempt) != ATTEMPT_ANSWER)
 		return reply_message(r, RESULT_STALE, "no-such-attempt");
 	(void)reply(r, RESULT_OK);

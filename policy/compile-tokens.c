@@ -67,7 +67,7 @@ static const struct {
 } kinds[READER_N_KINDS] = {
 	[READER_PCSC] = { .badges = true },
 	[READER_SERIAL] = { .needs_path = true, .badges = true, .line = true },
-	[READER_WEDGE] = { .needs_path = true, .badges = true },
+	[READER_WEDGE] = { .badges = true }, /* without a path: into the seat's application */
 	[READER_USB_KEY] = { .no_path = true },
 	[READER_KEY_SOCKET] = { .needs_path = true },
 };
@@ -86,7 +86,7 @@ static void check_reader(const struct reader *r, const struct parsed_reader *p) 
 
 	if (p->kind == READER_NONE || p->kind >= READER_N_KINDS)
 		return; /* refused by the grammar */
-	if (kinds[p->kind].needs_path && remedy)
+	if ((kinds[p->kind].needs_path || (p->kind == READER_WEDGE && p->path[0])) && remedy)
 		refuse(r, p->item.line, "path of a reader of kind \"%s\" is \"%.70s\"; %s", kind,
 		       p->path, remedy);
 	if (kinds[p->kind].no_path && p->path[0])
@@ -105,6 +105,13 @@ static void check_reader(const struct reader *r, const struct parsed_reader *p) 
 		       "38400, 57600 or 115200 bits a second", p->speed);
 }
 
+/* Readers that type into an application are told apart by its seat. */
+static bool is_same_reader(const struct parsed_reader *a, const struct parsed_reader *b) {
+	if (a->kind != b->kind || strcmp(a->path, b->path) != 0)
+		return false;
+	return a->kind != READER_WEDGE || a->path[0] || strcmp(a->seat, b->seat) == 0;
+}
+
 void compile_readers(struct compile *c) {
 	const struct policy_table *t = &c->p->table;
 	const struct reader *r = &c->device_file.r;
@@ -120,8 +127,7 @@ void compile_readers(struct compile *c) {
 			       p->seat,
 			       NEAREST_ARGS(policy_nearest(p->seat, t->seat_names, t->n_seats)));
 		for (uint32_t k = 0; k < i; ++k)
-			if (c->device.readers[k].kind == p->kind &&
-			    strcmp(c->device.readers[k].path, p->path) == 0)
+			if (is_same_reader(&c->device.readers[k], p))
 				refuse(r, p->item.line, "this reader stands here for the second time; "
 				       "the first is on line %u", c->device.readers[k].item.line);
 		rules->readers[i] = (struct reader_rules){

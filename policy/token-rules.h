@@ -81,7 +81,8 @@ enum reader_kind {
 	READER_PCSC,       /* cards and contactless badges through pcscd; path: part  */
 			   /* of the reader's name, empty: every one                  */
 	READER_SERIAL,     /* a line on a tty; path: device                           */
-	READER_WEDGE,      /* types like a keyboard; path: event device or tty        */
+	READER_WEDGE,      /* types like a keyboard; path: event device or tty; empty: */
+			   /* it types into the seat's application                 */
 	READER_USB_KEY,    /* security keys on USB; path: empty                       */
 	READER_KEY_SOCKET, /* a security key behind a socket (trials); path: socket   */
 	READER_N_KINDS,

@@ -68,6 +68,8 @@ static void look_around(struct watch *watch, uint32_t reader) {
 	switch (r->rules->kind) {
 	case READER_SERIAL:
 	case READER_WEDGE:
+		if (r->rules->path[0] == '\0')
+			break; /* it types into the seat's application: cw_badge() */
 		watch_line_tick(watch, reader);
 		if (r->fd < 0 && watch->tick % TICKS_RETRY == 0)
 			watch_line_open(watch, reader);

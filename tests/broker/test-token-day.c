@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <careward/device.h>
@@ -23,6 +24,7 @@
 #define KEY_PIN "98765432"
 #define CODE "7391"
 #define NINAS_BADGE "04A1B2C3"
+#define NINAS_BADGE_TYPED "77705923" /* the same, by a reader that types a number      */
 #define NOAHS_BADGE "04A1B2C4"
 
 static const char *room;
@@ -46,7 +48,8 @@ static void begin(void) {
 	(void)snprintf(text, sizeof(text),
 		       "{ kind = \"usb-key\"; seat = \"main\"; },\n"
 		       "  { kind = \"key-socket\"; seat = \"main\"; path = \"%s/key\"; },\n"
-		       "  { kind = \"serial\"; seat = \"main\"; path = \"%s/tty\"; form = \"hex\"; }",
+		       "  { kind = \"serial\"; seat = \"main\"; path = \"%s/tty\"; form = \"hex\"; },\n"
+		       "  { kind = \"wedge\"; seat = \"main\"; form = \"decimal\"; }",
 		       room, room);
 	world_edit(&world, "device.cfg", "{ kind = \"usb-key\"; seat = \"main\"; }", text);
 	(void)snprintf(text, sizeof(text),
@@ -58,6 +61,7 @@ static void begin(void) {
 	world_edit(&world, "site.cfg", "code_digits = 0;", "code_digits = 4;");
 	/* In everyday life care wants badge and code; with a patient, the badge alone. */
 	world_edit(&world, "site.cfg", "care = \"password\";", "care = \"code\";");
+	tell("slot0", "insert");
 	tell("key-control", "reset");
 	tell("key-control", "set-pin " KEY_PIN);
 	world.token_helper = TEST_TOKEN;
@@ -190,6 +194,16 @@ static void tap(const char *badge) {
 	}
 }
 
+static void type(const char *line) {
+	uint8_t buffer[256];
+	struct frame_writer w;
+
+	caller_begin(&ui, &w, buffer, sizeof(buffer), "badge");
+	frame_text(&w, "line", line);
+	caller_send(&ui, &w);
+	ck_assert_uint_eq(caller_reply(&ui), RESULT_OK);
+}
+
 static uint8_t assurance_now(void) {
 	struct policy_state state;
 
@@ -223,6 +237,72 @@ START_TEST(a_card_signs_in_is_pulled_and_unlocks) {
 	tell("slot0", "insert");
 	ask("attempt.begin", CW_PURPOSE_UNLOCK, CW_FACTOR_SMARTCARD, NULL);
 	ck_assert_str_eq(CONVERSE({ CW_FIELD_INSERT }, { CW_FIELD_PIN, CARD_PIN }), "signed-in");
+	end();
+}
+END_TEST
+
+/*
+ * What a person waits for, told and not judged: machines are noisy. From the card put
+ * in to the PIN's prompt, from the PIN to the session, from the card pulled to the lock.
+ */
+#define ROUNDS 9
+static int by_size(const void *a, const void *b) {
+	uint64_t p = *(const uint64_t *)a, q = *(const uint64_t *)b;
+
+	return p < q ? -1 : p > q;
+}
+
+static uint64_t median(uint64_t *times) {
+	qsort(times, ROUNDS, sizeof(*times), by_size);
+	return times[ROUNDS / 2];
+}
+
+static uint64_t wait_prompt(uint64_t want) {
+	uint64_t attempt = 0, field = 0;
+
+	do {
+		ck_assert(caller_event(&ui, "prompt"));
+		ck_assert_int_eq(frame_get_uint(ui.frame.body, "field", &field), 0);
+		ck_assert_int_eq(frame_get_uint(ui.frame.body, "attempt", &attempt), 0);
+	} while (field != want);
+	return attempt;
+}
+
+START_TEST(how_long_a_card_takes) {
+	uint64_t shown[ROUNDS], signed_in[ROUNDS], locked[ROUNDS], from, attempt;
+	char message[64];
+
+	begin();
+	caller_sign_in(&ui, "anna");
+	enrol("nina", "smartcard");
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_CHOICE, "1" }, { CW_FIELD_PIN, CARD_PIN }),
+			 "attempt-over");
+	sign_out();
+	tell("slot0", "pull");
+	for (unsigned i = 0; i < ROUNDS; ++i) {
+		(void)usleep(500000 + i * 37000); /* pcscd looks each 400 ms: at any moment of it */
+		from = boot_now_ms();
+		tell("slot0", "insert");
+		do {
+			ck_assert(caller_event(&ui, "token"));
+			(void)frame_get_text(ui.frame.body, "message", message, sizeof(message));
+		} while (strcmp(message, "card-inserted") != 0);
+		ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_SMARTCARD, NULL);
+		attempt = wait_prompt(CW_FIELD_PIN);
+		shown[i] = boot_now_ms() - from;
+		from = boot_now_ms();
+		answer(attempt, CARD_PIN);
+		ck_assert(caller_event(&ui, "signed-in"));
+		signed_in[i] = boot_now_ms() - from;
+		(void)usleep(300000 + i * 41000);
+		from = boot_now_ms();
+		tell("slot0", "pull");
+		ck_assert(is_locked_within(5000));
+		locked[i] = boot_now_ms() - from;
+		sign_out();
+	}
+	printf("# median of %d: inserted to prompt %u ms, PIN to session %u ms, pulled to locked %u ms\n", ROUNDS,
+	       (unsigned)median(shown), (unsigned)median(signed_in), (unsigned)median(locked));
 	end();
 }
 END_TEST
@@ -289,15 +369,27 @@ START_TEST(badge_and_code_open_care_and_the_next_tap_hands_over) {
 	tap(NOAHS_BADGE);
 	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_NONE, NULL);
 	ck_assert_str_eq(CONVERSE({ CW_FIELD_CODE, CODE }), "signed-in");
+	/* Back to Nina, by a reader that types into the application. */
+	nobody_is_connected();
+	type(NINAS_BADGE_TYPED);
+	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_NONE, NULL);
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_CODE, CODE }), "signed-in");
 	(void)sleep(2);
-	tell("reader", "tap " NOAHS_BADGE);
+	tell("reader", "tap " NINAS_BADGE);
 	ck_assert_msg(is_locked_within(5000), "tapped out, and the seat is open");
 	end();
 }
 END_TEST
 
+/* SHA-256 of what is to be installed. */
+#define UPDATE "an update of the pump"
+static const uint8_t digest[32] = {
+	0x49, 0x79, 0xf2, 0x15, 0xd6, 0xb2, 0x54, 0x94, 0xfb, 0x9a, 0xf6, 0xb2,
+	0x59, 0x15, 0xf4, 0x58, 0x1b, 0x29, 0xc4, 0x99, 0x0d, 0xbf, 0xc4, 0x46,
+	0xf0, 0xfb, 0x35, 0xad, 0x4b, 0x97, 0x09, 0x44,
+};
+
 static void authorize(enum cw_factor factor) {
-	static const uint8_t digest[32] = { 0xd1, 0x9e, 0x57 };
 	uint8_t buffer[1024];
 	struct frame_writer w;
 
@@ -312,7 +404,6 @@ static void authorize(enum cw_factor factor) {
 }
 
 static uint64_t redeem(const uint8_t *receipt, size_t n) {
-	static const uint8_t digest[32] = { 0xd1, 0x9e, 0x57 };
 	uint8_t buffer[8192];
 	struct frame_writer w;
 
@@ -322,6 +413,52 @@ static uint64_t redeem(const uint8_t *receipt, size_t n) {
 	frame_bytes(&w, "receipt", receipt, n);
 	caller_send(&ui, &w);
 	return caller_reply(&ui);
+}
+
+static void write_file(const char *name, const void *p, size_t n, char ret_path[256]) {
+	FILE *f;
+
+	(void)snprintf(ret_path, 256, "%s/%s", world.dir, name);
+	f = fopen(ret_path, "we");
+	ck_assert(f && fwrite(p, 1, n, f) == n && fclose(f) == 0);
+}
+
+/* Elsewhere, without broker and database. Return: exit status. */
+static int verify_elsewhere(const char *receipt, const char *object, char ret_said[2048]) {
+	int out[2], status = 0;
+	size_t n = 0;
+	ssize_t r;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(out), 0);
+	pid = fork();
+	if (pid == 0) {
+		(void)dup2(out[1], STDOUT_FILENO);
+		(void)dup2(out[1], STDERR_FILENO);
+		(void)execl(TEST_CLI, "careward", "approval", "verify", receipt, "--object", object,
+			    (char *)NULL);
+		_exit(99);
+	}
+	(void)close(out[1]);
+	while ((r = read(out[0], ret_said + n, 2047 - n)) > 0)
+		n += (size_t)r;
+	ret_said[n] = '\0';
+	(void)close(out[0]);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void verify_offline(const uint8_t *receipt, size_t n) {
+	char receipt_path[256], object[256], other[256], text[2048];
+
+	write_file("receipt", receipt, n, receipt_path);
+	write_file("update", UPDATE, strlen(UPDATE), object);
+	write_file("other", UPDATE "!", strlen(UPDATE) + 1, other);
+	ck_assert_msg(verify_elsewhere(receipt_path, object, text) == 0, "%s", text);
+	ck_assert_ptr_nonnull(strstr(text, "Install version 2.4.1 on this pump"));
+	ck_assert_ptr_nonnull(strstr(text, "signed by the person's smartcard"));
+	ck_assert_ptr_nonnull(strstr(text, "signed by the person's security key"));
+	ck_assert_int_eq(verify_elsewhere(receipt_path, other, text), 1);
 }
 
 START_TEST(an_update_is_signed_by_a_card_and_by_a_second_persons_key) {
@@ -352,6 +489,7 @@ START_TEST(an_update_is_signed_by_a_card_and_by_a_second_persons_key) {
 	ck_assert_uint_le(n, sizeof(receipt));
 	memcpy(receipt, found, n);
 	printf("# a receipt with two signatures has %zu bytes\n", n);
+	verify_offline(receipt, n);
 	receipt[n / 2] ^= 1;
 	ck_assert_uint_ne(redeem(receipt, n), RESULT_OK);
 	receipt[n / 2] ^= 1;
@@ -365,6 +503,7 @@ END_TEST
 int main(int argc, char **argv) {
 	const TTest *tests[] = {
 		a_card_signs_in_is_pulled_and_unlocks,
+		how_long_a_card_takes,
 		a_key_signs_in_with_its_pin_and_not_without,
 		badge_and_code_open_care_and_the_next_tap_hands_over,
 		an_update_is_signed_by_a_card_and_by_a_second_persons_key,

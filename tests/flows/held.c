@@ -41,6 +41,21 @@ void held_tear_down(void) {
 	world_tear_down();
 }
 
+void trust_service(const struct authority *ca) {
+	static char pem[2][8192];
+	struct trust_file site_file = { .name = "site.pem", .bytes = (const uint8_t *)pem[0] };
+	struct trust_file service = { .name = "maker.pem", .bytes = (const uint8_t *)pem[1] };
+	char why[256] = "";
+
+	site->smartcard.service = true;
+	site_file.n = authority_pem(&site_ca, pem[0], 0, sizeof(pem[0]));
+	service.n = authority_pem(ca, pem[1], 0, sizeof(pem[1]));
+	trust = trust_free(trust);
+	ck_assert_msg(trust_new(&site->smartcard, &site_file, 1, &service, why, &trust) == 0, "%s",
+		      why);
+	world.auth.trust = trust;
+}
+
 /*
  * Making and enrolling
  */

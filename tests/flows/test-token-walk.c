@@ -296,6 +296,52 @@ START_TEST(no_pin_is_kept_for_a_card_that_was_taken_away) {
 }
 END_TEST
 
+START_TEST(a_card_of_the_makers_opens_for_the_service_alone_and_for_a_day) {
+	const struct actor init = { .peer_uid = 0 };
+	const struct admin_rule rule = { .n_roles = 1, .roles = { "admin" } };
+	struct token_sight sight = card_in();
+	static struct authority maker;
+	static struct card card;
+
+	authority_chain(&maker, 1);
+	trust_service(&maker);
+	card = card_make(&maker, "Service");
+	(void)card_enrol(&card, TOM);
+	for (unsigned i = 0; i < 4; ++i) {
+		struct account account = account_now(TOM);
+		struct attempt *a;
+
+		(void)snprintf(account.roles[0], POLICY_NAME_SIZE, "%s",
+			       i == 0 ? "biomed" : "service");
+		account.valid_until_ms = i == 1 ? 0
+						: world.now.wall_ms +
+							  (i == 2 ? 86400001 : 86400000);
+		ck_assert_int_eq(account_change(world.store, &init, &world.now,
+						EVENT_ACCOUNT_ROLES, &rule, &account),
+				 0);
+		a = begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight);
+		by_card(a, &card);
+		ck_assert_msg(is_yes_result(a) == (i == 3), "%u: %s", i, message(a));
+		(void)attempt_free(a);
+	}
+	ck_assert_ptr_nonnull(strstr(newest(EVENT_SIGN_IN).detail, "by=service"));
+	card_end(&card);
+	authority_end(&maker);
+}
+END_TEST
+
+START_TEST(who_asked_for_a_key_is_not_given_a_card) {
+	struct token_sight card = card_in(), key = key_in();
+	struct attempt *a = begin_with(CW_PURPOSE_SIGN_IN, NULL, CW_FACTOR_FIDO2, NULL);
+
+	ck_assert_int_eq(attempt_presented(a, &card, &world.now), 0);
+	expect_prompt(a, CW_FIELD_NAME, "ask-name");
+	ck_assert_int_eq(attempt_presented(a, &key, &world.now), 1);
+	expect_prompt(a, CW_FIELD_NAME, "ask-name-for-key");
+	(void)attempt_free(a);
+}
+END_TEST
+
 static Suite *suite(void) {
 	Suite *s = suite_create("token-walk");
 	TCase *t = tcase_create("token-walk");
@@ -307,6 +353,8 @@ static Suite *suite(void) {
 	tcase_add_test(t, no_random_number_no_challenge);
 	tcase_add_test(t, what_is_over_holds_no_pin_and_no_challenge);
 	tcase_add_test(t, no_pin_is_kept_for_a_card_that_was_taken_away);
+	tcase_add_test(t, a_card_of_the_makers_opens_for_the_service_alone_and_for_a_day);
+	tcase_add_test(t, who_asked_for_a_key_is_not_given_a_card);
 	suite_add_tcase(s, t);
 	return s;
 }

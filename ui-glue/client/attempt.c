@@ -202,6 +202,8 @@ int cw_answer(struct cw *cw, uint64_t attempt, const void *answer, size_t n_answ
 	if (!a || a->state != ATTEMPT_ASKED || a->cancelled || n_answer > SECRET_MAX ||
 	    (n_answer > 0 && !answer))
 		return -EINVAL;
+	if (a->prompt.field == CW_FIELD_TOUCH)
+		return -EINVAL; /* a hand has to move, and that is seen by itself */
 	frame_start(cw, &w, "attempt.answer");
 	frame_uint(&w, "attempt", a->remote);
 	frame_bytes(&w, "value", n_answer > 0 ? answer : "", n_answer);

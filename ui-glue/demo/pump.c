@@ -221,6 +221,18 @@ static void on_prompt(struct pump *pump, const struct cw_event *e) {
 	pump->dialog.open = true;
 }
 
+/* Something lies at the reader, or was held to it: whoever it is wants to sign in. */
+static void on_token(struct pump *pump, const struct cw_event *e) {
+	static const char *const presented[] = { "card-inserted", "key-inserted", "badge-tapped" };
+
+	for (size_t i = 0; i < sizeof(presented) / sizeof(presented[0]); ++i)
+		if (strcmp(e->message, presented[i]) == 0 && pump->attempt == 0) {
+			pump_touch_sign_in(pump);
+			return;
+		}
+	pump_note(pump, "%s", message_text(e->message));
+}
+
 static void (*const handlers[])(struct pump *pump, const struct cw_event *e) = {
 	[CW_EVENT_PROMPT] = on_prompt,
 	[CW_EVENT_SIGNED_IN] = on_signed_in,
@@ -233,6 +245,7 @@ static void (*const handlers[])(struct pump *pump, const struct cw_event *e) = {
 	[CW_EVENT_REASON_WANTED] = on_reason,
 	[CW_EVENT_ALARM] = on_alarm,
 	[CW_EVENT_ERROR] = on_error,
+	[CW_EVENT_TOKEN] = on_token,
 };
 
 bool pump_is_silent(const struct pump *pump) {
@@ -509,8 +522,8 @@ void pump_answer(struct pump *pump) {
 	struct pump_dialog *d = &pump->dialog;
 	int r;
 
-	if (!d->open)
-		return;
+	if (!d->open || d->prompt.field == CW_FIELD_TOUCH)
+		return; /* the key is touched, not the screen */
 	if (d->prompt.field == CW_FIELD_NAME && !pump->approving)
 		(void)snprintf(pump->claimed, sizeof(pump->claimed), "%.*s",
 		               d->n < 63 ? (int)d->n : 63, d->typed);
