@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -180,8 +181,8 @@ static void put_rights(struct token_candidate *c) {
 	c->n_certificate = (size_t)snprintf(
 		(char *)c->certificate, sizeof(c->certificate),
 		"thread=%d fork=%d exec=%d unix=%d inet=%d inet6=%d packet=%d netlink=%d ptrace=%d "
-		"mount=%d bpf=%d keyctl=%d kill=%d unshare=%d setsid=%d files=%lu core=%lu memory=%d "
-		"dumpable=%d uid=%u fd0=%d fd5=%d",
+		"mount=%d bpf=%d keyctl=%d kill=%d unshare=%d setsid=%d ioctl=%d sti=%d sti64=%d "
+		"files=%lu core=%lu memory=%d dumpable=%d uid=%u fd0=%d fd5=%d",
 		can_thread(), can_fork(), can_exec(), can_socket(AF_UNIX), can_socket(AF_INET),
 		can_socket(AF_INET6), can_socket(AF_PACKET), can_socket(AF_NETLINK),
 		/* Where nothing refuses it, it would be stopped by its next signal. */
@@ -190,6 +191,10 @@ static void put_rights(struct token_candidate *c) {
 		is_allowed(syscall(SYS_bpf, 0, 0, 0)),
 		is_allowed(syscall(SYS_keyctl, 0, 0, 0, 0, 0)),
 		is_allowed(kill(getppid(), 0)), is_allowed(unshare(0)), is_allowed(setsid()),
+		is_allowed(syscall(SYS_ioctl, 0, TCGETS, NULL)),
+		is_allowed(syscall(SYS_ioctl, 0, TIOCSTI, "x")),
+		/* The kernel drops what is above the word. */
+		is_allowed(syscall(SYS_ioctl, 0, TIOCSTI | 1ul << 32, "x")),
 		(unsigned long)files.rlim_cur, (unsigned long)core.rlim_cur,
 		memory.rlim_cur != RLIM_INFINITY, prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), geteuid(),
 		fcntl(0, F_GETFD) >= 0, fcntl(5, F_GETFD) >= 0);
