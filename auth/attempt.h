@@ -217,6 +217,7 @@ struct attempt {
 	struct approval_request approval;
 	bool signs;              /* the first person's token signs what was shown      */
 	bool has_read;           /* the second person has said yes to the words        */
+	uint32_t read_by;        /* whose card it was then; 0: nobody's                */
 	char reason[LIMIT_TEXT]; /* why somebody said no                               */
 	struct receipt_signature signatures[RECEIPT_PERSONS]; /* by person - 1; person 0: none */
 	struct witness_request witness;

@@ -46,14 +46,21 @@ static bool is_same_reader(const char *a, const char *b) {
 	return memcmp(a, b, n < m ? n : m) == 0;
 }
 
+/*
+ * A reader that is gone is known by the part of its name that the site gives, and
+ * that may stand anywhere in it, or behind where ours was cut.
+ */
+static bool is_reader_of(const char *reader, const char *part) {
+	return strnlen(reader, LIMIT_NAME) >= LIMIT_NAME - 1 || is_same_reader(reader, part) ||
+	       strstr(reader, part) != NULL;
+}
+
 static bool is_gone(const struct session *s, const struct token_sight *sight) {
 	if (s->number == 0 || s->token == 0 || s->factor != CW_FACTOR_SMARTCARD)
 		return false;
-	/* A reader that has gone is told by what the device says of it: a part of the name. */
-	if (sight->kind == TOKEN_SIGHT_READER_GONE && strstr(s->reader, sight->name))
-		return true;
-	return (sight->kind == TOKEN_SIGHT_CARD_OUT || sight->kind == TOKEN_SIGHT_READER_GONE) &&
-	       is_same_reader(s->reader, sight->name);
+	if (sight->kind == TOKEN_SIGHT_READER_GONE)
+		return is_reader_of(s->reader, sight->name);
+	return sight->kind == TOKEN_SIGHT_CARD_OUT && is_same_reader(s->reader, sight->name);
 }
 
 static int record_removal(struct store *store, struct seat *seat, const struct moment *now,

@@ -216,6 +216,7 @@ enum attempt_event take_second_reads(struct attempt *a, const struct moment *now
 	if (!is_yes(a->answer))
 		return refuse_unconfirmed(a, now);
 	a->has_read = true;
+	a->read_by = a->second.is_known ? a->second.account.number : 0;
 	return after_look(a);
 }
 

@@ -129,6 +129,11 @@ enum attempt_event attempt_way_named(struct attempt *a) {
 	return a->needs_strong ? way_strong(a) : ATTEMPT_EV_ASK_PASSWORD;
 }
 
+/* A witness says yes by a tap: not by one from before it was shown what to. */
+static bool is_too_early(const struct attempt *a, const struct token_sight *sight) {
+	return a->route->row.purpose == CW_PURPOSE_WITNESS && sight->kind == TOKEN_SIGHT_BADGE;
+}
+
 enum attempt_event attempt_way(struct attempt *a, const struct attempt_request *request) {
 	struct held *held = &a->held;
 
@@ -140,7 +145,8 @@ enum attempt_event attempt_way(struct attempt *a, const struct attempt_request *
 	held->factor = request->factor;
 	if (request->factor != CW_FACTOR_NONE && !may_use(a, request->factor))
 		return attempt_end(a, "not-offered");
-	if (request->presented && may_use(a, factor_of(request->presented)))
+	if (request->presented && may_use(a, factor_of(request->presented)) &&
+	    !is_too_early(a, request->presented))
 		held->sight = *request->presented;
 	/* Who typed a name has not come for what happens to lie there. */
 	if (!held->is_chosen && (a->first.by_number || !a->first.is_named))

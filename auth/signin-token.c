@@ -21,7 +21,8 @@ enum attempt_event ask_insert(struct attempt *a, const struct moment *now) {
 		[CW_FACTOR_FIDO2] = "insert-key",
 	};
 
-	return attempt_ask(a, now, CW_FIELD_INSERT, false, messages[a->held.factor], NULL);
+	return attempt_ask(a, now, CW_FIELD_INSERT, false, messages[a->held.factor],
+			   a->route->row.purpose == CW_PURPOSE_WITNESS ? a->witness.object : NULL);
 }
 
 /* "Look again": where no watcher tells of it. */
@@ -191,7 +192,9 @@ static void hold(struct held *held, const struct token_candidate *c, struct pers
 enum attempt_event after_look(const struct attempt *a) {
 	const struct held *held = &a->held;
 
-	if (a->who == &a->second && !a->has_read)
+	/* Another person's card than the one of whoever read the words: that person reads. */
+	if (a->who == &a->second &&
+	    (!a->has_read || a->read_by != (a->second.is_known ? a->second.account.number : 0)))
 		return ATTEMPT_EV_READ;
 	if (held->is_final && !held->is_warned)
 		return ATTEMPT_EV_WARN;

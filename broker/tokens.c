@@ -10,7 +10,7 @@
 
 #include <uv.h>
 
-#include "auth/copy.h"
+#include "broker/cards.h"
 #include "broker/engine.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
@@ -71,7 +71,7 @@ struct tokens {
 	struct job jobs[JOBS_MAX];
 	struct job watch;
 	uint64_t watch_ms;   /* the watcher is started again then                     */
-	bool is_blind;       /* it has ended, and no other sees yet                   */
+	struct cards cards;  /* that it told of                                       */
 	struct budget sights;
 	uint8_t buffer[LIMIT_FRAME];
 };
@@ -207,25 +207,10 @@ static void fail_jobs(struct tokens *t, enum token_error error) {
 
 /* ---- from a helper ------------------------------------------------------------------ */
 
-/* Whether a card is still there is seen by the watcher alone. */
-static void tell_readers(struct tokens *t, enum token_sight_kind kind) {
-	for (uint32_t i = 0; i < t->rules.n_readers; ++i) {
-		struct token_sight sight = {.kind = kind, .reader = i};
-
-		text_copy(sight.name, sizeof(sight.name), t->rules.readers[i].path);
-		if (t->rules.readers[i].kind == READER_PCSC)
-			t->see(t->engine, &sight);
-	}
-}
-
-/* What is pulled from now on is told by nobody: its readers have gone with it. */
+/* What it told of is in doubt until the next one tells of it again. */
 static void watch_clear(struct tokens *t) {
-	bool was_seeing = t->watch.state == JOB_WORKING;
-
 	job_clear(&t->watch);
-	if (was_seeing && !t->is_blind)
-		tell_readers(t, TOKEN_SIGHT_READER_GONE);
-	t->is_blind |= was_seeing;
+	cards_unwatched(&t->cards, now_ms(t));
 }
 
 static void watch_end(struct job *watch) {
@@ -249,6 +234,7 @@ static void on_sight(struct job *watch) {
 		watch_end(watch);
 		return;
 	}
+	cards_saw(&t->cards, &watch->speech->sight);
 	t->see(t->engine, &watch->speech->sight);
 }
 
@@ -401,9 +387,6 @@ static void on_watch_given(struct job *watch, int error) {
 		return;
 	}
 	watch->state = JOB_WORKING;
-	if (t->is_blind)
-		tell_readers(t, TOKEN_SIGHT_READER_BACK);
-	t->is_blind = false;
 }
 
 static void on_given(struct tokens *t, struct job *job, int fd) {
@@ -576,9 +559,12 @@ static void tick_jobs(struct tokens *t) {
 
 static void on_timer(uv_timer_t *timer) {
 	struct tokens *t = timer->data;
+	struct token_sight lost;
 	uint64_t wait_ms = 1000;
 
 	tick_jobs(t);
+	while (cards_lost(&t->cards, now_ms(t), &lost))
+		t->see(t->engine, &lost);
 	if (is_wanted(t) && !t->is_ready && t->fd >= 0 && now_ms(t) >= t->setup_ms + SETUP_AGAIN_MS)
 		say_setup(t);
 	start_watch(t);
@@ -664,7 +650,8 @@ void tokens_set_rules(struct tokens *tokens, const struct token_rules *rules) {
 	if (!tokens)
 		return;
 	fail_jobs(tokens, TOKEN_ENDED);
-	job_clear(&tokens->watch);
+	watch_clear(tokens);
+	cards_rules(&tokens->cards, &tokens->rules, rules);
 	tokens->watch_ms = 0;
 	memset(tokens->module_failed, 0, sizeof(tokens->module_failed));
 	tokens->rules = *rules;

@@ -90,6 +90,35 @@ START_TEST(an_update_is_signed_by_two_people_over_what_was_shown) {
 }
 END_TEST
 
+START_TEST(who_signs_second_has_read_it_and_not_somebody_before) {
+	struct attempt *a = begin_approval_of("software.update", "Update 4.1");
+	struct token_sight sight = card_in();
+	const struct card *bobs[] = { &bob_card }, *adas[] = { &ada_card };
+
+	first_signs(a);
+	ck_assert_int_eq(attempt_presented(a, &sight, &world.now), 1);
+	find_cards(a, adas, 1);
+	expect_prompt(a, CW_FIELD_CONFIRM, "confirm-second");
+	ck_assert_int_eq(say(a, "yes"), 0);
+	expect_prompt(a, CW_FIELD_PIN, "ask-pin");
+	/* Ada takes her card away, and Bob puts in his: he is asked as well. */
+	ck_assert_int_eq(attempt_token_failed(a, TOKEN_REMOVED, TRIES_UNKNOWN, &world.now), 0);
+	expect_prompt(a, CW_FIELD_INSERT, "token-removed");
+	ck_assert_int_eq(attempt_presented(a, &sight, &world.now), 1);
+	find_cards(a, bobs, 1);
+	expect_prompt(a, CW_FIELD_CONFIRM, "confirm-second");
+	ck_assert_str_eq(attempt_prompt(a)->text, "Update 4.1");
+	/* The same card again after a wrong PIN is not asked twice. */
+	ck_assert_int_eq(say(a, "yes"), 0);
+	expect_prompt(a, CW_FIELD_PIN, "ask-pin");
+	ck_assert_int_eq(say(a, "9999"), 0);
+	ck_assert_int_eq(attempt_token_failed(a, TOKEN_PIN_WRONG, 2, &world.now), 0);
+	find_cards(a, bobs, 1);
+	expect_prompt(a, CW_FIELD_PIN, "pin-wrong");
+	(void)attempt_free(a);
+}
+END_TEST
+
 START_TEST(it_is_redeemed_once) {
 	struct attempt *a = begin_approval_of("software.update", "Update 4.1");
 	const struct actor actor = { .seat = 1, .peer_uid = 1000 };
@@ -405,6 +434,7 @@ static Suite *suite(void) {
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_set_timeout(t, 240);
 	tcase_add_test(t, an_update_is_signed_by_two_people_over_what_was_shown);
+	tcase_add_test(t, who_signs_second_has_read_it_and_not_somebody_before);
 	tcase_add_test(t, it_is_redeemed_once);
 	tcase_add_test(t, PO_16_never_a_password_where_a_token_is_asked);
 	tcase_add_test(t, PO_16_the_second_person_gives_no_password_either);

@@ -291,6 +291,12 @@ int token_watch(const struct token_rules *rules, int stop_fd,
 
 	misbehave("watch");
 	lie("watch");
+	if (is_bad("card-watch")) { /* a card, and then nothing more is to be heard */
+		const struct token_sight card = {.kind = TOKEN_SIGHT_CARD_IN, .name = "desk"};
+
+		see(&card, userdata);
+		return 0;
+	}
 	do {
 		see(&sight, userdata);
 		++sight.id[0];

@@ -539,6 +539,64 @@ START_TEST(test_watch_floods) {
 }
 END_TEST
 
+static unsigned count_sights(enum token_sight_kind kind) {
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < loop.n_sights && i < LOOP_SIGHTS; ++i)
+		n += loop.sights[i].kind == kind && strcmp(loop.sights[i].name, "desk") == 0;
+	return n;
+}
+
+/* CD-30: pulled while nobody watched, it is missed by the next watcher. */
+START_TEST(test_card_pulled_while_nobody_watches) {
+	char pair[128];
+
+	make_scratch();
+	make_once(scratch);
+	with_reader("card-watch");
+	snprintf(pair, sizeof(pair), "FIXTURE_ONCE=%s", once);
+	loop_environment(&loop, pair);
+	loop_set_rules(&loop);
+	loop_until(&loop, &loop.n_sights, 4); /* in; two badges of the next one; out */
+	ck_assert_uint_eq(count_sights(TOKEN_SIGHT_CARD_IN), 1);
+	ck_assert_uint_eq(count_sights(TOKEN_SIGHT_CARD_OUT), 1);
+	ck_assert_uint_eq(loop.sights[3].reader, 0);
+	loop_end(&loop);
+	remove_scratch();
+}
+END_TEST
+
+/* One that is told again lies there still, however often watchers end. */
+START_TEST(test_card_stays_while_watchers_end) {
+	with_reader("card-watch");
+	loop_for(&loop, 8000);
+	ck_assert_uint_ge(count_sights(TOKEN_SIGHT_CARD_IN), 2);
+	ck_assert_uint_eq(count_sights(TOKEN_SIGHT_CARD_OUT), 0);
+	loop_end(&loop);
+}
+END_TEST
+
+/* With the guard everything is gone for good. */
+START_TEST(test_card_is_out_when_there_will_be_no_watcher) {
+	char pair[128];
+
+	make_scratch();
+	make_once(scratch);
+	with_reader("card-watch");
+	snprintf(pair, sizeof(pair), "FIXTURE_ONCE=%s", once);
+	loop_environment(&loop, pair);
+	loop_set_rules(&loop);
+	loop_until(&loop, &loop.n_sights, 1);
+	ck_assert_int_eq(kill(guard(), SIGKILL), 0);
+	loop_for(&loop, 7000);
+	ck_assert_uint_eq(count_sights(TOKEN_SIGHT_CARD_OUT), 1);
+	loop_end_engine(&loop);
+	close(loop.fd);
+	ck_assert_int_gt(wait(NULL), 0);
+	remove_scratch();
+}
+END_TEST
+
 static Suite *suite(void) {
 	Suite *s = suite_create("tokens helpers");
 	TCase *t = tcase_create("helpers");
@@ -565,6 +623,9 @@ static Suite *suite(void) {
 	tcase_add_test(t, test_watch);
 	tcase_add_loop_test(t, test_watch_ends, 0, 5);
 	tcase_add_test(t, test_watch_floods);
+	tcase_add_test(t, test_card_pulled_while_nobody_watches);
+	tcase_add_test(t, test_card_stays_while_watchers_end);
+	tcase_add_test(t, test_card_is_out_when_there_will_be_no_watcher);
 	suite_add_tcase(s, t);
 	return s;
 }
