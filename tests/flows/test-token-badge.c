@@ -440,7 +440,7 @@ START_TEST(a_tap_is_enough_where_it_is_enough_for_care_and_not_elsewhere) {
 }
 END_TEST
 
-START_TEST(a_witness_is_for_this_action_and_for_care_alone) {
+START_TEST(PO_06_a_witness_is_for_this_action_and_for_care_alone) {
 	const struct witness_request witness = { .action = action("settings.limits") };
 	const struct attempt_request request = { .purpose = CW_PURPOSE_WITNESS,
 						 .witness = &witness };
@@ -457,6 +457,12 @@ START_TEST(a_witness_is_for_this_action_and_for_care_alone) {
 	ck_assert_uint_eq(state.witnessed, 1);
 	ck_assert_uint_eq(state.confirmed, action(OPIATE) + 1);
 	ck_assert_uint_eq(state.confirmed_how, 0);
+	/* Another one that asks for a witness as well has none. */
+	world.policy->table.actions[action("therapy.start")].witness = 1;
+	ck_assert_int_eq((int)decide(OPIATE), CW_ALLOW);
+	ck_assert_int_eq((int)decide("therapy.start"), CW_CONFIRM);
+	ck_assert(!seat_is_witnessed(&world.seat, &world.policy->table, action("therapy.start"),
+				     &world.now));
 	/* Even if the index were a sensitive action's. */
 	world.seat.witness.action = action("settings.dose") + 1;
 	seat_state(&world.seat, &world.policy->table, &world.now, 1000, &state);
@@ -511,7 +517,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, it_holds_for_two_minutes_and_until_anything_changes);
 	tcase_add_test(t, PO_06_not_by_oneself_nor_by_somebody_who_may_not_do_it);
 	tcase_add_test(t, a_tap_is_enough_where_it_is_enough_for_care_and_not_elsewhere);
-	tcase_add_test(t, a_witness_is_for_this_action_and_for_care_alone);
+	tcase_add_test(t, PO_06_a_witness_is_for_this_action_and_for_care_alone);
 	tcase_add_test(t, a_tap_from_before_is_not_a_witness_to_what_was_not_shown_yet);
 	tcase_add_test(
 		t,
