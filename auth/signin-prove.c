@@ -71,7 +71,8 @@ enum attempt_event let_sign(struct attempt *a, const struct moment *now) {
 	sign->pin = a->held.pin;
 	secret_wipe(&a->held.pin);
 	a->prompt = (struct attempt_prompt){ .tries_left = TRIES_UNKNOWN };
-	if (a->held.has_pad) {
+	/* A key that checks a finger says itself when it is to be touched. */
+	if (a->held.has_pad && a->held.factor == CW_FACTOR_SMARTCARD) {
 		a->prompt.field = CW_FIELD_TOUCH;
 		a->prompt.message = "pin-at-reader";
 		a->prompt.tries_left = a->held.tries_left;

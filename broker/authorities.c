@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "broker/config.h"
 #include "broker/engine.h"
 #include "common/cleanup.h"
 #include "tokens/verify.h"
@@ -138,11 +137,10 @@ static const char *read_file(const struct bundle *b, const char *file, bool is_p
 static const char *read_pinned(const struct bundle *b, const struct pinned_file *pin,
 			       struct content *ret) {
 	const char *wrong = read_file(b, pin->file, true, LIMIT_CONFIG, ret);
-	uint8_t digest[32];
 
 	if (wrong)
 		return wrong;
-	if (config_digest(ret->bytes, ret->n, digest) < 0 || !equal_32(digest, pin->sha256))
+	if (policy_pinned_matches(pin, ret->bytes, ret->n) < 0)
 		return "its SHA-256 is not the one that is configured";
 	return NULL;
 }

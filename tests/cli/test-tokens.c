@@ -129,7 +129,7 @@ static const struct {
 	  .args = WORDS("token", "enrol", "kim", "card", "--yes"), .lines = "987654\n",
 	  .script = SCRIPT({ "token.enrol", 0, give_attempt, "prompt", ask_last },
 	                   { "attempt.cancel", 0 }),
-	  .status = 3, .err = "locks the token" },
+	  .status = 3, .err = "locks the card or key" },
 	{ .why = "a code is asked for again with the reason",
 	  .args = WORDS("token", "enrol", "kim", "code"), .lines = "1111\n4711\n4711\n",
 	  .script = SCRIPT({ "token.enrol", 0, give_attempt, "prompt", ask_code },
@@ -205,6 +205,24 @@ START_TEST(test_talk) {
 }
 END_TEST
 
+static void give_too_little(struct frame_writer *w) {
+	frame_uint(w, "size", 100000);
+	frame_uint(w, "tokens", 3);
+}
+
+/* Left there, it would be taken for an export, and keep the next one from its name. */
+START_TEST(a_file_that_could_not_be_written_is_not_left_half) {
+	static struct run run;
+
+	(void)unlink("cut.cwt");
+	fake_run(WORDS("token", "export", "cut.cwt"), "a long passphrase\na long passphrase\n",
+		 SCRIPT({ "token.export", 0, give_too_little }), OURSELVES, &run);
+	ck_assert_msg(run.status == 3, "exit %d, said %s", run.status, run.err);
+	ck_assert_msg(strstr(run.err, "could not be written") != NULL, "said %s", run.err);
+	ck_assert_int_ne(access("cut.cwt", F_OK), 0);
+}
+END_TEST
+
 int main(void) {
 	Suite *s = suite_create("tokens");
 	TCase *t = tcase_create("talk");
@@ -213,6 +231,7 @@ int main(void) {
 
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, test_talk, 0, (int)ARRAY_SIZE(cases));
+	tcase_add_test(t, a_file_that_could_not_be_written_is_not_left_half);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_set_tap(r, "-");

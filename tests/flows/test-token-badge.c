@@ -364,6 +364,7 @@ START_TEST(a_second_person_checks_and_care_goes_on_once) {
 }
 END_TEST
 
+/* PO-06 */
 START_TEST(a_tap_from_before_is_not_a_witness_to_what_was_not_shown_yet) {
 	struct token_sight tapped = badge_at(9); /* a second person's, meant for something else */
 	struct attempt *a;

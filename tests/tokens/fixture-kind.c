@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -171,6 +172,36 @@ static int is_allowed(long r) {
 	return !(r < 0 && errno == EPERM);
 }
 
+/* To the kernel the upper half of the number is nothing; to a filter it is. */
+static int can_type(unsigned long request) {
+	return is_allowed(syscall(SYS_ioctl, -1, request, ""));
+}
+
+/* A descriptor of ours in somebody else's process, to be closed there. */
+static int can_hand_over(void) {
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec part = {.iov_base = (char[]){"x"}, .iov_len = 1};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+	int ends[2] = {-1, -1};
+	int can;
+
+	(void)!socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends);
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	memcpy(CMSG_DATA(&control.header), &ends[0], sizeof(int));
+	can = is_allowed(sendmsg(ends[1], &message, MSG_NOSIGNAL | MSG_DONTWAIT));
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	return can;
+}
+
 static void put_rights(struct token_candidate *c) {
 	struct rlimit files = {0}, core = {0}, memory = {0};
 
@@ -181,7 +212,7 @@ static void put_rights(struct token_candidate *c) {
 		(char *)c->certificate, sizeof(c->certificate),
 		"thread=%d fork=%d exec=%d unix=%d inet=%d inet6=%d packet=%d netlink=%d ptrace=%d "
 		"mount=%d bpf=%d keyctl=%d kill=%d unshare=%d setsid=%d files=%lu core=%lu memory=%d "
-		"dumpable=%d uid=%u fd0=%d fd5=%d",
+		"dumpable=%d uid=%u fd0=%d fd5=%d type=%d wide-type=%d ioctl=%d hand-over=%d",
 		can_thread(), can_fork(), can_exec(), can_socket(AF_UNIX), can_socket(AF_INET),
 		can_socket(AF_INET6), can_socket(AF_PACKET), can_socket(AF_NETLINK),
 		/* Where nothing refuses it, it would be stopped by its next signal. */
@@ -192,7 +223,9 @@ static void put_rights(struct token_candidate *c) {
 		is_allowed(kill(getppid(), 0)), is_allowed(unshare(0)), is_allowed(setsid()),
 		(unsigned long)files.rlim_cur, (unsigned long)core.rlim_cur,
 		memory.rlim_cur != RLIM_INFINITY, prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), geteuid(),
-		fcntl(0, F_GETFD) >= 0, fcntl(5, F_GETFD) >= 0);
+		fcntl(0, F_GETFD) >= 0, fcntl(5, F_GETFD) >= 0, can_type(TIOCSTI),
+		can_type(TIOCSTI | 1ul << 32), can_type(TIOCINQ) && can_type(TIOCSTI ^ 1),
+		can_hand_over());
 }
 
 static void put_environment(struct token_candidate *c) {

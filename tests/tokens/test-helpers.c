@@ -262,7 +262,7 @@ START_TEST(test_rights) {
 	static const char *const expected[] = {
 		"thread=1", "fork=0",	"exec=0",   "unix=1",  "inet=0",     "inet6=0",  "packet=0",
 		"netlink=0", "ptrace=0", "mount=0",  "bpf=0",   "keyctl=0",   "kill=0",   "unshare=0",
-		"setsid=0",  "memory=1",
+		"setsid=0",  "memory=1", " type=0", "wide-type=0", "ioctl=1", "hand-over=0",
 	};
 	static const char *const always[] = {"files=64", "core=0", "dumpable=0", "fd0=1", "fd5=0"};
 	char uid[32];

@@ -50,13 +50,9 @@ static int ask_passphrase(struct cli *cli, const char *label, struct secret *ret
 
 /* ---- export --------------------------------------------------------------------------- */
 
-static int write_file(struct cli *cli, const char *path, int memory, size_t n) {
-	cleanup_(close_fdp) int fd = -1;
+static int copy(struct cli *cli, const char *path, int fd, int memory, size_t n) {
 	uint8_t buffer[4096];
 
-	fd = fd_lift(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-	if (fd < 0)
-		return cli_unknown(cli, "%s: %s", path, strerror(errno));
 	for (size_t done = 0; done < n;) {
 		ssize_t got = pread(memory, buffer, sizeof(buffer), (off_t)done);
 
@@ -65,6 +61,20 @@ static int write_file(struct cli *cli, const char *path, int memory, size_t n) {
 		done += (size_t)got;
 	}
 	return fsync(fd) < 0 ? cli_unknown(cli, "%s: %s", path, strerror(errno)) : CLI_YES;
+}
+
+/* The whole file, or none. */
+static int write_file(struct cli *cli, const char *path, int memory, size_t n) {
+	cleanup_(close_fdp) int fd = -1;
+	int status;
+
+	fd = fd_lift(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+	if (fd < 0)
+		return cli_unknown(cli, "%s: %s", path, strerror(-fd));
+	status = copy(cli, path, fd, memory, n);
+	if (status != CLI_YES)
+		(void)unlink(path);
+	return status;
 }
 
 static int take_export(struct cli *cli, const char *path, int memory, json_t *reply, int status) {
