@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <careward/result.h>
+#include <careward/sign_in.h>
 
 #include "policy/config.h"
 #include "policy/decide.h"
@@ -211,6 +212,14 @@ START_TEST(without_any_configuration_the_broker_runs_and_says_so) {
 }
 END_TEST
 
+/* Signing in does not begin; the seat's page says so, too. */
+static bool is_refused(struct caller *c) {
+	struct policy_state s;
+
+	return strcmp(caller_attempt(c, CW_PURPOSE_SIGN_IN, NULL, NULL, 0), "refused") == 0 &&
+	       state_page_read(c->page, &s) == 0 && s.session == 0;
+}
+
 static void make_overwritten(const char *path) {
 	int fd = open(path, O_WRONLY);
 
@@ -231,6 +240,7 @@ static const struct {
 	{ "the device key is empty", "device.key", make_empty },
 };
 
+/* FD-27: with the store not there, nobody signs in, and nobody is kept from care. */
 START_TEST(care_works_and_nothing_else_without_database_or_key) {
 	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); ++i) {
 		char path[256];
@@ -249,6 +259,7 @@ START_TEST(care_works_and_nothing_else_without_database_or_key) {
 		care_works(&ui);
 		ck_assert_uint_eq(caller_call(&ui, "user.list"), RESULT_NOT_READY);
 		ck_assert_uint_eq(caller_call(&ui, "history"), RESULT_NOT_READY);
+		ck_assert_msg(is_refused(&ui), "%s: somebody signed in", losses[i].why);
 		caller_close(&ui);
 		world_stop(&world);
 	}

@@ -17,10 +17,9 @@ import subprocess
 import sys
 import tempfile
 
-# Folders whose paths are recognised wherever a page writes them in backquotes
-# (tokens/ is still to come).
-AREAS = ("include", "common", "policy", "wire", "audit", "auth", "broker", "ui-glue", "config",
-         "tests", "docs")
+# Folders whose paths are recognised wherever a page writes them in backquotes.
+AREAS = ("include", "common", "policy", "wire", "audit", "auth", "tokens", "broker", "ui-glue",
+         "config", "tests", "docs")
 # Pages whose every path and test has to exist.
 TRACED = ("docs/trace.md", "docs/threats.md", "docs/performance.md")
 

@@ -157,7 +157,7 @@ START_TEST(PO_09_who_may_no_longer_enrols_nothing) {
 }
 END_TEST
 
-START_TEST(nobody_enrols_for_himself_but_a_code) {
+START_TEST(PO_16_nobody_enrols_for_himself_but_a_code) {
 	struct attempt *a = enrol(ANN, CW_FACTOR_BADGE);
 
 	(void)tap(a, 9);
@@ -274,7 +274,7 @@ static Suite *suite(void) {
 	tcase_add_loop_test(t, a_hash_that_fails_enrols_no_code, 0, 2);
 	tcase_add_loop_test(t, PO_09_who_may_no_longer_enrols_nothing, 0,
 			    (int)ARRAY_SIZE(meanwhile));
-	tcase_add_test(t, nobody_enrols_for_himself_but_a_code);
+	tcase_add_test(t, PO_16_nobody_enrols_for_himself_but_a_code);
 	tcase_add_test(t, a_factor_that_the_site_has_not_is_not_offered);
 	tcase_add_test(t, an_enrolment_begins_with_somebody_and_by_its_own_purpose);
 	tcase_add_test(t, nobody_there_is_waited_for_and_then_it_is_over);

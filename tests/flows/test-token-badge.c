@@ -47,7 +47,7 @@ static struct lockout code_lockout(uint32_t account) {
  * Signing in
  */
 
-START_TEST(where_care_asks_for_a_badge_a_tap_opens_it_and_no_more) {
+START_TEST(PO_16_where_care_asks_for_a_badge_a_tap_opens_it_and_no_more) {
 	struct attempt *a;
 
 	patient(1);
@@ -226,7 +226,7 @@ static void open_by_card(struct card *card, uint32_t account) {
 	(void)trail();
 }
 
-START_TEST(a_card_that_is_pulled_locks_where_the_context_says_so) {
+START_TEST(CD_12_a_card_that_is_pulled_locks_where_the_context_says_so) {
 	static struct card card;
 	struct token_sight out = { .kind = TOKEN_SIGHT_CARD_OUT, .name = READER };
 	struct token_sight other = { .kind = TOKEN_SIGHT_CARD_OUT, .name = "Another reader" };
@@ -409,7 +409,7 @@ START_TEST(it_holds_for_two_minutes_and_until_anything_changes) {
 }
 END_TEST
 
-START_TEST(not_by_oneself_nor_by_somebody_who_may_not_do_it) {
+START_TEST(PO_06_not_by_oneself_nor_by_somebody_who_may_not_do_it) {
 	sign_in(ADA);
 	expect_over(witnessed_by(ADA), "same-person",
 		    "try-counted:ok+claimed witness:refused");
@@ -441,7 +441,7 @@ START_TEST(a_tap_is_enough_where_it_is_enough_for_care_and_not_elsewhere) {
 }
 END_TEST
 
-START_TEST(a_witness_is_for_this_action_and_for_care_alone) {
+START_TEST(PO_06_a_witness_is_for_this_action_and_for_care_alone) {
 	const struct witness_request witness = { .action = action("settings.limits") };
 	const struct attempt_request request = { .purpose = CW_PURPOSE_WITNESS,
 						 .witness = &witness };
@@ -458,6 +458,12 @@ START_TEST(a_witness_is_for_this_action_and_for_care_alone) {
 	ck_assert_uint_eq(state.witnessed, 1);
 	ck_assert_uint_eq(state.confirmed, action(OPIATE) + 1);
 	ck_assert_uint_eq(state.confirmed_how, 0);
+	/* Another one that asks for a witness as well has none. */
+	world.policy->table.actions[action("therapy.start")].witness = 1;
+	ck_assert_int_eq((int)decide(OPIATE), CW_ALLOW);
+	ck_assert_int_eq((int)decide("therapy.start"), CW_CONFIRM);
+	ck_assert(!seat_is_witnessed(&world.seat, &world.policy->table, action("therapy.start"),
+				     &world.now));
 	/* Even if the index were a sensitive action's. */
 	world.seat.witness.action = action("settings.dose") + 1;
 	seat_state(&world.seat, &world.policy->table, &world.now, 1000, &state);
@@ -494,7 +500,7 @@ static Suite *suite(void) {
 
 	tcase_add_checked_fixture(t, set_up, held_tear_down);
 	tcase_set_timeout(t, 120);
-	tcase_add_test(t, where_care_asks_for_a_badge_a_tap_opens_it_and_no_more);
+	tcase_add_test(t, PO_16_where_care_asks_for_a_badge_a_tap_opens_it_and_no_more);
 	tcase_add_test(t, where_care_asks_for_more_a_code_is_asked_and_counted_first);
 	tcase_add_loop_test(t, a_wrong_code_costs_the_same_whoevers_badge_it_is, 0,
 			    ARRAY_SIZE(wrong));
@@ -504,15 +510,15 @@ static Suite *suite(void) {
 	tcase_add_test(t, one_falls_back_to_the_rung_that_one_unlocks_with);
 	tcase_add_test(t, a_revoked_badge_and_a_disabled_person_open_nothing);
 	tcase_add_test(t, a_badge_may_say_whose_key_it_is_and_proves_nothing_then);
-	tcase_add_test(t, a_card_that_is_pulled_locks_where_the_context_says_so);
+	tcase_add_test(t, CD_12_a_card_that_is_pulled_locks_where_the_context_says_so);
 	tcase_add_test(t, it_locks_too_when_the_reader_goes_or_the_store_fails);
 	tcase_add_test(t, nobodys_session_is_locked_by_a_card_that_it_does_not_run_by);
 	tcase_add_test(t, ones_own_badge_again_taps_out_and_nobody_elses);
 	tcase_add_test(t, a_second_person_checks_and_care_goes_on_once);
 	tcase_add_test(t, it_holds_for_two_minutes_and_until_anything_changes);
-	tcase_add_test(t, not_by_oneself_nor_by_somebody_who_may_not_do_it);
+	tcase_add_test(t, PO_06_not_by_oneself_nor_by_somebody_who_may_not_do_it);
 	tcase_add_test(t, a_tap_is_enough_where_it_is_enough_for_care_and_not_elsewhere);
-	tcase_add_test(t, a_witness_is_for_this_action_and_for_care_alone);
+	tcase_add_test(t, PO_06_a_witness_is_for_this_action_and_for_care_alone);
 	tcase_add_test(t, a_tap_from_before_is_not_a_witness_to_what_was_not_shown_yet);
 	tcase_add_test(
 		t,

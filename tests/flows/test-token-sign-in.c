@@ -571,7 +571,7 @@ START_TEST(FD_03_touch_without_verification_is_refused_where_it_is_required) {
 }
 END_TEST
 
-START_TEST(touch_alone_is_no_more_than_a_badge) {
+START_TEST(PO_16_touch_alone_is_no_more_than_a_badge) {
 	struct token token;
 	struct key key = key_enrol_for(KIM, 0, &token);
 	struct attempt *a;
@@ -766,7 +766,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, FD_06_a_cut_before_the_commit_leaves_the_counter_and_the_next_try_works);
 	tcase_add_test(t, FD_08_the_credential_of_somebody_else_is_refused_for_all_its_signature);
 	tcase_add_test(t, FD_03_touch_without_verification_is_refused_where_it_is_required);
-	tcase_add_test(t, touch_alone_is_no_more_than_a_badge);
+	tcase_add_test(t, PO_16_touch_alone_is_no_more_than_a_badge);
 	tcase_add_test(t, a_name_without_a_key_is_asked_like_one_that_has_one);
 	tcase_add_test(t, FD_16_all_keys_are_tried_and_then_a_later_one_is_waited_for);
 	tcase_add_test(t, what_the_site_does_not_offer_is_not_begun);

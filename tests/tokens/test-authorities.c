@@ -175,6 +175,59 @@ START_TEST(an_authority_that_is_not_as_pinned_turns_chains_off_until_it_is_right
 }
 END_TEST
 
+static void put_link(const char *path) {
+	ck_assert_int_eq(symlink("elsewhere.pem", path), 0);
+}
+
+static void put_pipe(const char *path) {
+	ck_assert_int_eq(mkfifo(path, 0644), 0);
+}
+
+static void put_folder(const char *path) {
+	ck_assert_int_eq(mkdir(path, 0755), 0);
+}
+
+static const struct {
+	const char *why;
+	void (*put)(const char *path);
+} no_files[] = {
+	{ "a link to a file with the right content", put_link },
+	{ "a pipe that nobody writes to", put_pipe },
+	{ "a folder", put_folder },
+};
+
+/* Nothing is read through what somebody has put in the place of a file, and nothing waits. */
+START_TEST(FD_13_what_is_no_file_of_its_own_is_no_authority_and_no_list) {
+	char path[128], list[128];
+
+	begin();
+	put("elsewhere.pem", pem, n_pem, 0644);
+	snprintf(path, sizeof(path), "%s/site.pem", dir);
+	drop("site.pem");
+	no_files[_i].put(path);
+	set_rules();
+	is_good(no_files[_i].why, false);
+	ck_assert_int_eq(remove(path), 0);
+	put("site.pem", pem, n_pem, 0644);
+	look_again();
+	is_good("a file in its place", true);
+	drop("elsewhere.pem");
+	end();
+
+	begin();
+	put_list(&root, &(struct authority_list){ .number = 3 });
+	snprintf(path, sizeof(path), "%s/elsewhere.pem", dir);
+	snprintf(list, sizeof(list), "%s/site.crl", dir);
+	ck_assert_int_eq(rename(list, path), 0);
+	no_files[_i].put(list);
+	set_rules();
+	ck_assert_msg(verify(&card) == TOKEN_FAULT_LIST_MISSING, "list: %s", no_files[_i].why);
+	ck_assert_int_eq(remove(list), 0);
+	drop("elsewhere.pem");
+	end();
+}
+END_TEST
+
 START_TEST(rubbish_that_is_pinned_is_refused_by_name) {
 	static const char rubbish[] = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
@@ -254,6 +307,8 @@ int main(void) {
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, authorities_are_read_and_cards_count);
 	tcase_add_test(t, an_authority_that_is_not_as_pinned_turns_chains_off_until_it_is_right);
+	tcase_add_loop_test(t, FD_13_what_is_no_file_of_its_own_is_no_authority_and_no_list, 0,
+			    (int)(sizeof(no_files) / sizeof(no_files[0])));
 	tcase_add_test(t, rubbish_that_is_pinned_is_refused_by_name);
 	tcase_add_test(t, a_new_list_is_taken_and_an_older_one_is_not);
 	tcase_add_test(t, a_missing_list_is_the_sites_rule_and_no_alarm);

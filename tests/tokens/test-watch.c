@@ -205,6 +205,31 @@ START_TEST(CD_30_a_serial_reader_that_is_unplugged_comes_back) {
 }
 END_TEST
 
+/* Another one is there before anybody looks: what was said to the old one is void all the same. */
+START_TEST(CD_30_a_reader_that_is_exchanged_at_once_is_told_as_well) {
+	char path[64], next[64];
+	int old = -1;
+
+	open_terminal(READER_SERIAL, BADGE_HEX);
+	(void)snprintf(path, sizeof(path), "%s/reader", folder);
+	(void)snprintf(next, sizeof(next), "%s/next", folder);
+	ck_assert_int_eq(symlink(ptsname(master), path), 0);
+	set_path(0, path);
+	watching_start(&w);
+	wait_raw();
+	old = master;
+	open_terminal(READER_SERIAL, BADGE_HEX);
+	ck_assert_int_eq(symlink(ptsname(master), next), 0);
+	ck_assert_int_eq(rename(next, path), 0);
+	(void)close(old);
+	ck_assert_uint_eq(watching_need(&w, TOKEN_SIGHT_READER_GONE).reader, 0);
+	(void)watching_need(&w, TOKEN_SIGHT_READER_BACK);
+	TYPE("DEADBEEF\r");
+	need_badge("deadbeef");
+	watching_stop(&w);
+}
+END_TEST
+
 START_TEST(CD_30_what_is_no_terminal_is_no_reader) {
 	char path[64];
 	FILE *f = NULL;
@@ -394,6 +419,7 @@ int main(void) {
 	tcase_add_test(tc, a_badge_that_stays_or_bounces_is_told_once);
 	tcase_add_test(tc, without_badges_at_the_site_no_line_is_told);
 	tcase_add_test(tc, CD_30_a_serial_reader_that_is_unplugged_comes_back);
+	tcase_add_test(tc, CD_30_a_reader_that_is_exchanged_at_once_is_told_as_well);
 	tcase_add_test(tc, CD_30_what_is_no_terminal_is_no_reader);
 	tcase_add_test(tc, keys_are_letters_digits_and_signs);
 	tcase_add_test(tc, lost_keys_spoil_their_line_alone);
