@@ -22,7 +22,7 @@
 #define STOP_TIMEOUT_MS 20000
 #define READY_FD 8
 #define OTHER_USER "nobody"
-#define TOKEN_USER "games" /* whom careward-token becomes: nobody that the broker is   */
+#define TOKEN_USER "uucp"  /* whom careward-token becomes: nobody that the broker is   */
 
 static const char *const files[] = { "device.cfg", "site.cfg", "place.cfg" };
 
