@@ -22,6 +22,7 @@
 #define STOP_TIMEOUT_MS 20000
 #define READY_FD 8
 #define OTHER_USER "nobody"
+#define TOKEN_USER "uucp"  /* whom careward-token becomes: nobody that the broker is   */
 
 static const char *const files[] = { "device.cfg", "site.cfg", "place.cfg" };
 
@@ -80,6 +81,71 @@ static void choose_user(struct broker *b) {
 	(void)snprintf(b->uid_text, sizeof(b->uid_text), "%u", b->uid);
 }
 
+/* Once, or not at all. Return: 0; -ENOENT (@old does not stand there once); -errno. */
+static int edit_config(const struct broker *b, const char *name, const char *old, const char *new) {
+	char path[BROKER_PATH], *p = NULL, *place = NULL, *made = NULL;
+	size_t n = 0;
+	int r = join(path, b->config, name), length = 0;
+
+	p = r == 0 ? read_whole(path, &n) : NULL;
+	if (!p)
+		return r < 0 ? r : -ENOENT;
+	p[n] = '\0';
+	place = strstr(p, old);
+	if (!place || strstr(place + 1, old))
+		r = -ENOENT;
+	if (r == 0) {
+		length = asprintf(&made, "%.*s%s%s", (int)(place - p), p, new, place + strlen(old));
+		r = length < 0 ? -ENOMEM : write_whole(path, made, (size_t)length, 0644);
+		if (length >= 0)
+			free(made);
+	}
+	free(p);
+	return r;
+}
+
+/* device.cfg: the virtual readers beside those that every device has. */
+static int add_readers(const struct broker *b) {
+	static const char usual[] = "{ kind = \"usb-key\"; seat = \"main\"; }";
+	const struct places *places = b->places;
+	char text[1024], *end = text + sizeof(text), *p = text;
+
+	if (!places->room || (!places->with_key && !places->with_badge))
+		return 0;
+	p += snprintf(p, (size_t)(end - p), "%s", usual);
+	if (places->with_key)
+		p += snprintf(p, (size_t)(end - p),
+		              ",\n  { kind = \"key-socket\"; seat = \"main\"; path = \"%.200s/key\"; }",
+		              places->room);
+	if (places->with_badge)
+		(void)snprintf(p, (size_t)(end - p),
+		               ",\n  { kind = \"serial\"; seat = \"main\"; path = \"%.200s/tty\"; "
+		               "form = \"hex\"; }", places->room);
+	return edit_config(b, "device.cfg", usual, text);
+}
+
+/* site.cfg: what the hospital of a trial would switch on. */
+static int admit_tokens(const struct broker *b) {
+	char text[1024], socket[BROKER_PATH] = "/run/pcscd/pcscd.comm";
+	int r = b->places->room ? join(socket, b->places->room, "../pcscd/pcscd.comm") : 0;
+
+	if (r < 0)
+		return r;
+	(void)snprintf(text, sizeof(text),
+	               "tokens = {\n  smartcard = {\n    module = \"%.200s\";\n"
+	               "    environment = [ \"PCSCLITE_CSOCK_NAME=%.250s\" ];\n"
+	               "    recognise = \"key\";\n    enrolled_without_authority = true;\n  };\n",
+	               b->places->module, socket);
+	if (b->places->with_card)
+		r = edit_config(b, "site.cfg", "tokens = {", text);
+	if (r == 0 && b->places->with_badge)
+		r = edit_config(b, "site.cfg", "code_digits = 0;", "code_digits = 4;");
+	/* In everyday life care wants badge and code; with a patient, the badge alone. */
+	if (r == 0 && b->places->with_badge)
+		r = edit_config(b, "site.cfg", "care = \"password\";", "care = \"code\";");
+	return r;
+}
+
 static int name_sockets(struct broker *b) {
 	int r = join(b->main, b->run, "main");
 
@@ -116,18 +182,29 @@ int broker_prepare(struct broker *broker, const struct places *places) {
 		if (r == 0)
 			r = copy_file(from, to, 0644);
 	}
-	return r;
+	if (r == 0)
+		r = add_readers(broker);
+	return r < 0 ? r : admit_tokens(broker);
 }
 
 static void become_broker(const struct broker *b, int ready, int log) {
-	const char *args[12] = { b->places->broker, "--config", b->config, "--state", b->state,
-				 "--run", b->run, "--ready-fd", "8", NULL };
+	const char *args[16] = { b->places->broker, "--config", b->config, "--state", b->state,
+				 "--run", b->run, "--ready-fd", "8" };
 	char *const *argv = NULL;
 	const char *const *list = args;
+	size_t n = 9; /* so many stand there already */
 
 	if (b->other_user) {
-		args[9] = "--user";
-		args[10] = OTHER_USER;
+		args[n++] = "--user";
+		args[n++] = OTHER_USER;
+	}
+	if (b->places->token) {
+		args[n++] = "--token-helper";
+		args[n++] = b->places->token;
+	}
+	if (b->places->token && b->other_user && getpwnam(TOKEN_USER)) {
+		args[n++] = "--token-user";
+		args[n++] = TOKEN_USER;
 	}
 	if (dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0 ||
 	    dup2(ready, READY_FD) < 0)

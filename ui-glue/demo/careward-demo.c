@@ -47,7 +47,8 @@ int main(int argc, char **argv) {
 	};
 	struct places places = { .broker = choose(DEMO_BROKER, DEMO_BROKER_INSTALLED),
 				 .cli = choose(DEMO_CLI, DEMO_CLI_INSTALLED),
-				 .config = choose(DEMO_CONFIG, DEMO_CONFIG_INSTALLED) };
+				 .config = choose(DEMO_CONFIG, DEMO_CONFIG_INSTALLED),
+				 .module = DEMO_OPENSC };
 	bool script = false;
 	int c;
 
@@ -88,6 +89,8 @@ int main(int argc, char **argv) {
 	}
 	if (optind < argc)
 		return usage(stderr, EXIT_USAGE);
+	if (places.with_card || places.with_key || places.with_badge)
+		places.token = choose(DEMO_TOKEN, DEMO_TOKEN_INSTALLED);
 	if (script)
 		return shift_play(&places);
 	return screen_run(&places);

@@ -15,6 +15,7 @@ static const struct person staff[N_PEOPLE] = {
 	[KIM] = { "kim", "Nurse Kim", "nurse", "slow harbour 77 lanterns" },
 	[OKAFOR] = { "okafor", "Dr Okafor", "physician", "seven quiet orchards by noon" },
 	[BERG] = { "berg", "B. Berg (biomed)", "biomed", "rusty anvil under 3 willows" },
+	[SORA] = { "sora", "S. Sora (service)", "service", "eleven copper gates at dusk" },
 	[RUIZ] = { "ruiz", "R. Ruiz (review)", "reviewer", "nobody paints the moon twice" },
 };
 

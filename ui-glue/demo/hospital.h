@@ -29,6 +29,7 @@ enum who {
 	OKAFOR,
 	BERG,
 	RUIZ,
+	SORA,
 	N_PEOPLE,
 };
 

@@ -10,6 +10,8 @@ struct places {
 	const char *cli;    /* careward                                               */
 	const char *config; /* directory of device.cfg, site.cfg, place.cfg            */
 	const char *room;   /* NULL: real readers; else where the virtual ones are     */
+	const char *token;  /* careward-token                                         */
+	const char *module; /* PKCS#11 module of the cards                            */
 	bool with_card;     /* asked for on the command line                           */
 	bool with_key;
 	bool with_badge;

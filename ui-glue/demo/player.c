@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "pump-actions.h"
 #include "ui-glue/demo/child.h"
+#include "ui-glue/demo/room.h"
 
 #define ANSWER_TIMEOUT_MS 30000
 
@@ -26,6 +28,25 @@ void player_close(struct player *p) {
 	p->cw = cw_close(p->cw);
 }
 
+int player_hand(const struct player *p, const char *deed) {
+	char device[32];
+	size_t n = strcspn(deed + 1, " ");
+
+	if (!p->places || n >= sizeof(device) || deed[1 + n] != ' ')
+		return -EINVAL;
+	(void)snprintf(device, sizeof(device), "%.*s", (int)n, deed + 1);
+	return room_tell(p->places, device, deed + n + 2, NULL);
+}
+
+/* Return: the prompt is done with: the hand did something, or waits. */
+static bool use_hand(struct player *p, const struct cw_prompt *prompt) {
+	if (p->answers && *p->answers && **p->answers == '@') {
+		(void)player_hand(p, *p->answers++);
+		return true;
+	}
+	return prompt->field == CW_FIELD_INSERT || prompt->field == CW_FIELD_TOUCH;
+}
+
 static void answer(struct player *p) {
 	struct cw_prompt prompt = { .size = sizeof(prompt) };
 
@@ -34,6 +55,10 @@ static void answer(struct player *p) {
 	/* Every question but the plain ones says what was wrong before. */
 	if (strncmp(prompt.message, "ask-", 4) != 0 && strncmp(prompt.message, "confirm", 7) != 0)
 		(void)memcpy(p->refusal, prompt.message, sizeof(p->refusal));
+	if (prompt.field == CW_FIELD_PIN)
+		p->tries = prompt.tries_left;
+	if (use_hand(p, &prompt))
+		return;
 	/* A fresh sign-in needs no password again: its answer is passed over. */
 	while (prompt.field == CW_FIELD_CONFIRM && p->answers && *p->answers &&
 	       strcmp(*p->answers, "yes") != 0)
@@ -121,6 +146,12 @@ static bool wait_end(struct player *p, const char *const *answers, enum cw_event
 	return false;
 }
 
+bool player_talk(struct player *p, const char *const *answers, enum cw_event_kind yes) {
+	p->last = (struct cw_event){ .size = sizeof(p->last) };
+	player_forget(p);
+	return wait_end(p, answers, yes);
+}
+
 bool player_sign_in(struct player *p, enum cw_purpose purpose, const char *name,
                     const char *const *answers) {
 	p->last = (struct cw_event){ .size = sizeof(p->last) };
@@ -165,15 +196,24 @@ enum cw_verdict player_use(struct player *p, uint32_t action, const char *object
 	return r == 0 ? verdict : CW_DENY;
 }
 
+enum cw_verdict player_redeem_this(struct player *p, const uint8_t *receipt, size_t n,
+                                   uint32_t action, const uint8_t digest[32],
+                                   enum cw_reason *ret_reason) {
+	uint64_t serial = 0;
+
+	*ret_reason = CW_REASON_NONE;
+	if (cw_redeem(p->cw, receipt, n, action, digest, &serial) < 0)
+		return CW_DENY;
+	return wait_used(p, serial, ret_reason);
+}
+
 enum cw_verdict player_redeem(struct player *p, uint32_t action, const uint8_t digest[32],
                               enum cw_reason *ret_reason) {
 	uint8_t receipt[4096];
 	size_t n = sizeof(receipt);
-	uint64_t serial = 0;
 
 	*ret_reason = CW_REASON_NONE;
-	if (cw_receipt(p->cw, p->attempt, receipt, &n) < 0 ||
-	    cw_redeem(p->cw, receipt, n, action, digest, &serial) < 0)
+	if (cw_receipt(p->cw, p->attempt, receipt, &n) < 0)
 		return CW_DENY;
-	return wait_used(p, serial, ret_reason);
+	return player_redeem_this(p, receipt, n, action, digest, ret_reason);
 }

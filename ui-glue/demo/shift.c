@@ -11,46 +11,17 @@
 
 #include "pump-actions.h"
 #include "ui-glue/demo/child.h"
-#include "ui-glue/demo/hospital.h"
-#include "ui-glue/demo/player.h"
+#include "ui-glue/demo/shift-step.h"
 #include "ui-glue/messages/messages.h"
-
-#define GOT_MAX 64u
 
 /* What the nurse sets inside the emergency: the entry that is edited afterwards. */
 #define EMERGENCY_RATE "rate 12.5 ml/h to 7.25"
 
-struct shift {
-	struct broker broker;
-	struct broker edited;
-	struct hospital hospital;
-	struct player player;
-	uint8_t emergency[16];
-	char review[40];
-	char entry[32];      /* number of the entry that was edited                       */
-	uint8_t digest[32];  /* of the limit that is approved                             */
-};
-
-struct step {
-	const char *what;
-	const char *expected;
-	void (*play)(struct shift *s, const struct step *step, char *got);
-	enum who who;
-	enum who second;     /* who confirms                                                */
-	uint32_t action;
-	const char *text;
-	const char *const *words; /* of a command line; NULL-terminated                  */
-	const char *const *answers; /* to prompts                                        */
-	const char *key;          /* whose value in the answer is the verdict              */
-};
-
-#define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
-
-static void say(char *got, const char *text) {
+void say(char *got, const char *text) {
 	(void)snprintf(got, GOT_MAX, "%s", text);
 }
 
-static void say_verdict(char *got, enum cw_verdict verdict, enum cw_reason reason) {
+void say_verdict(char *got, enum cw_verdict verdict, enum cw_reason reason) {
 	(void)snprintf(got, GOT_MAX, "%s (%s)", message_name(MESSAGE_VERDICT, (unsigned long)verdict),
 	               message_name(MESSAGE_REASON, (unsigned long)reason));
 }
@@ -73,11 +44,11 @@ static void play_init(struct shift *s, const struct step *step, char *got) {
 	say_exit(s, step, got, hospital_commission(&s->hospital));
 }
 
-static void play_add(struct shift *s, const struct step *step, char *got) {
+void play_add(struct shift *s, const struct step *step, char *got) {
 	say_exit(s, step, got, hospital_add(&s->hospital, step->who));
 }
 
-static void play_first(struct shift *s, const struct step *step, char *got) {
+void play_first(struct shift *s, const struct step *step, char *got) {
 	say_exit(s, step, got, hospital_first_sign_in(&s->hospital, step->who));
 }
 
@@ -93,7 +64,7 @@ static void play_careward(struct shift *s, const struct step *step, char *got) {
 	say_exit(s, step, got, hospital_run(&s->hospital, step->words, NULL));
 }
 
-static void play_careward_as(struct shift *s, const struct step *step, char *got) {
+void play_careward_as(struct shift *s, const struct step *step, char *got) {
 	say_exit(s, step, got, hospital_run_as(&s->hospital, step->who, step->words));
 }
 
@@ -135,7 +106,7 @@ static void play_history(struct shift *s, const struct step *step, char *got) {
 
 /* ---- at the pump -------------------------------------------------------------------- */
 
-static void play_check(struct shift *s, const struct step *step, char *got) {
+void play_check(struct shift *s, const struct step *step, char *got) {
 	enum cw_reason reason = CW_REASON_NONE;
 	enum cw_verdict verdict = CW_DENY;
 
@@ -144,7 +115,7 @@ static void play_check(struct shift *s, const struct step *step, char *got) {
 	say_verdict(got, verdict, reason);
 }
 
-static void play_use(struct shift *s, const struct step *step, char *got) {
+void play_use(struct shift *s, const struct step *step, char *got) {
 	enum cw_reason reason = CW_REASON_NONE;
 	enum cw_verdict verdict = player_use(&s->player, step->action, step->text, &reason);
 
@@ -156,10 +127,11 @@ static void play_open(struct shift *s, const struct step *step, char *got) {
 
 	if (player_open(&s->player, s->broker.main, s->broker.uid) == 0)
 		connected = player_wait(&s->player, CW_EVENT_CONNECTED, 10000);
+	s->player.places = s->broker.places;
 	say(got, connected ? "connected" : "not connected");
 }
 
-static void say_attempt(struct shift *s, char *got, bool ended) {
+void say_attempt(struct shift *s, char *got, bool ended) {
 	const struct cw_event *e = &s->player.last;
 
 	if (!ended)
@@ -175,7 +147,7 @@ static void say_attempt(struct shift *s, char *got, bool ended) {
 		say(got, e->message);
 }
 
-static void play_sign_in(struct shift *s, const struct step *step, char *got) {
+void play_sign_in(struct shift *s, const struct step *step, char *got) {
 	const char *const right[] = { s->hospital.people[step->who].password, NULL };
 	bool ended = player_sign_in(&s->player, CW_PURPOSE_SIGN_IN,
 	                            s->hospital.people[step->who].name,
@@ -199,7 +171,7 @@ static void play_handover(struct shift *s, const struct step *step, char *got) {
 		say(got, "handed over");
 }
 
-static void play_sign_out(struct shift *s, const struct step *step, char *got) {
+void play_sign_out(struct shift *s, const struct step *step, char *got) {
 	int r = cw_sign_out(s->player.cw);
 
 	for (unsigned i = 0; i < 40 && cw_session(s->player.cw) != 0; ++i)
@@ -207,7 +179,7 @@ static void play_sign_out(struct shift *s, const struct step *step, char *got) {
 	say(got, r == 0 && cw_session(s->player.cw) == 0 ? "signed out" : "still there");
 }
 
-static void play_signal(struct shift *s, const struct step *step, char *got) {
+void play_signal(struct shift *s, const struct step *step, char *got) {
 	int r = cw_signal(s->player.cw, "patient-connected", 0);
 
 	(void)player_wait(&s->player, CW_EVENT_NONE, 200);
@@ -346,7 +318,7 @@ static void play_back(struct shift *s, const struct step *step, char *got) {
 	               status.emergency ? "emergency open" : "no emergency");
 }
 
-static void play_end(struct shift *s, const struct step *step, char *got) {
+void play_end(struct shift *s, const struct step *step, char *got) {
 	struct cw_status status = { .size = sizeof(status) };
 	int r = cw_break_glass_end(s->player.cw, s->emergency);
 
@@ -476,6 +448,7 @@ static const struct step steps[] = {
 	  play_check, .action = CW_ACT_SOFTWARE_UPDATE },
 	{ "history, on the pump's own screen", "5 entries", play_read },
 	{ "the engineer signs out", "signed out", play_sign_out },
+	{ .more = &shift_tokens },
 
 	{ "lockout: wrong passwords for Lee", "locked after 5", play_lockout, .who = LEE },
 	{ "even the right one has to wait now", "wait, locked", play_sign_in, .who = LEE },
@@ -505,6 +478,7 @@ static const struct step steps[] = {
 	{ "history: the emergency is in it", "yes", play_history, .who = RUIZ },
 	{ "a nurse may not read the history", "no (role)", play_careward_as, .who = KIM,
 	  .words = WORDS("history"), .key = "reason" },
+	{ .more = &shift_hanging },
 	{ "verify: the journal is whole", "yes (ok)", play_careward, .words = WORDS("verify"),
 	  .key = "finding" },
 	{ "the broker is stopped", "exit 0", play_stop },
@@ -527,28 +501,47 @@ static void watch_signals(void) {
 	(void)sigaction(SIGHUP, &action, NULL);
 }
 
-static bool play_one(struct shift *s, unsigned number, const struct step *step) {
+static void play_one(struct shift *s, const struct step *step) {
 	char got[GOT_MAX] = "nothing";
 	int64_t began = child_now_ms();
 	bool right = false;
 
 	step->play(s, step, got);
 	right = strcmp(got, step->expected) == 0;
-	(void)printf("%2u  %-60s %s %-38s %5lld ms\n", number, step->what, right ? "ok " : "NOT", got,
-	             (long long)(child_now_ms() - began));
+	(void)printf("%2u  %-60s %s %-38s %5lld ms\n", ++s->n, step->what, right ? "ok " : "NOT",
+	             got, (long long)(child_now_ms() - began));
 	if (!right)
 		(void)printf("    expected: %s\n", step->expected);
 	if (!right && s->hospital.out[0] != '\0')
 		(void)printf("    the command line said last: %.300s\n", s->hospital.out);
 	(void)fflush(stdout);
-	return right;
+	s->right += right ? 1 : 0;
+}
+
+/* Those of them that need no more than what is there. */
+static void play_more(struct shift *s, const struct more *more) {
+	unsigned there = shift_things(s->broker.places);
+
+	for (size_t i = 0; i < more->n && !leaving && !ferror(stdout); ++i)
+		if ((more->steps[i].needs & ~there) == 0)
+			play_one(s, &more->steps[i]);
+}
+
+static void play_all(struct shift *s) {
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !leaving && !ferror(stdout); ++i) {
+		if (steps[i].play)
+			play_one(s, &steps[i]);
+		else if (shift_things(s->broker.places) != 0)
+			play_more(s, steps[i].more);
+	}
 }
 
 int shift_play(const struct places *places) {
 	static struct shift s;
-	unsigned right = 0, n = sizeof(steps) / sizeof(steps[0]);
-	int r = 0;
+	int r = shift_possible(places);
 
+	if (r != 0)
+		return r;
 	watch_signals();
 	r = broker_prepare(&s.broker, places);
 	if (r == 0)
@@ -565,11 +558,12 @@ int shift_play(const struct places *places) {
 		(void)printf("The broker runs as the same user as this program: what keeps them apart "
 		             "is NOT shown.\n\n");
 	hospital_init(&s.hospital, &s.broker);
-	for (unsigned i = 0; i < n && !leaving && !ferror(stdout); ++i)
-		right += play_one(&s, i + 1, &steps[i]) ? 1 : 0;
-	(void)printf("\n%u steps as expected, %u not\n", right, n - right);
+	play_all(&s);
+	(void)printf("\n%u steps as expected, %u not\n", s.right, s.n - s.right);
+	if (leaving)
+		(void)printf("Interrupted: the rest was not played.\n");
 	player_close(&s.player);
 	(void)broker_stop(&s.edited);
 	broker_remove(&s.broker);
-	return right == n ? 0 : 1;
+	return s.right == s.n && !leaving && !ferror(stdout) ? 0 : 1;
 }

@@ -11,7 +11,7 @@
  * one that came, and the milliseconds that it took.
  *
  * Return: 0 when every step went as expected; 1 when any did not; 3 when the
- * broker could not be started at all.
+ * broker could not be started at all; 77 when what was asked for cannot be here.
  */
 int shift_play(const struct places *places);
 
