@@ -52,7 +52,7 @@ int shift_possible(const struct places *places) {
 	if (places->with_card && (getuid() != 0 || st.st_uid != 0))
 		return cannot("cards in a room of their own need root: careward-token loads no "
 		              "module whose owner it cannot see; leave --with-card out");
-	if (places->with_card && room_tell(places, "slot0", "insert", NULL) < 0)
+	if (places->with_card && room_tell(places, "slot0", "pull", NULL) < 0)
 		return cannot("the room has no card");
 	if (places->with_key && (room_tell(places, "key-control", "reset", NULL) < 0 ||
 	                         room_tell(places, "key-control", "set-pin " KEY_PIN, NULL) < 0))
@@ -127,6 +127,8 @@ static void play_wrong_pin(struct shift *s, const struct step *step, char *got) 
 }
 
 static void play_enrol(struct shift *s, const struct step *step, char *got) {
+	if (step->hand)
+		(void)hand_and_wait(s, step->hand, "card-inserted");
 	if (cw_enrol(s->player.cw, s->hospital.people[step->who].name, step->factor, step->text,
 	             &s->player.attempt) < 0)
 		return;
@@ -147,6 +149,14 @@ static void play_hand(struct shift *s, const struct step *step, char *got) {
 		(void)cw_status(s->player.cw, &status);
 	}
 	say(got, status.locked ? "locked" : "open");
+}
+
+/* A card that lies in the reader would be taken for whoever signs in next. */
+static void play_take(struct shift *s, const struct step *step, char *got) {
+	int r = player_hand(&s->player, step->hand);
+
+	(void)player_wait(&s->player, CW_EVENT_NONE, BOUNCE_MS);
+	say(got, r == 0 ? "taken" : strerror(-r));
 }
 
 /* Back again: what the reader says, then the PIN. */
@@ -274,8 +284,10 @@ static void play_redeem_update(struct shift *s, const struct step *step, char *g
 
 /* The attempt is begun, and goes on without an answer. */
 static void play_begin(struct shift *s, const struct step *step, char *got) {
-	int r = player_hand(&s->player, step->hand);
+	int r = hand_and_wait(s, "@slot0 insert", "card-inserted") ? 0 : -ETIME;
 
+	if (r == 0)
+		r = player_hand(&s->player, step->hand);
 	if (r == 0)
 		r = cw_sign_in_with(s->player.cw, CW_PURPOSE_SIGN_IN, step->factor, NULL,
 		                    &s->player.attempt);
@@ -317,7 +329,7 @@ static const struct step day[] = {
 	{ "the administrator signs in to hand out tokens",
 	  "signed in, last known, failures 0", play_sign_in, .who = ADAMS },
 	{ "enrol: a card for the engineer", "enrolled", play_enrol, .who = BERG,
-	  .answers = WORDS("1", CARD_PIN), CARD },
+	  .hand = "@slot0 insert", .answers = WORDS("1", CARD_PIN), CARD },
 	{ "enrol: a security key for the technician", "enrolled", play_enrol, .who = SORA,
 	  .answers = WORDS(KEY_PIN), KEY },
 	{ "enrol: a badge for nurse Kim", "enrolled", play_enrol, .who = KIM,
@@ -379,6 +391,7 @@ static const struct step day[] = {
 	{ "and installs what was approved", "allow", play_redeem_update, BOTH },
 	{ "once", "deny", play_redeem_update, BOTH },
 	{ "the engineer goes", "signed out", play_sign_out, BOTH },
+	{ "and takes the card along", "taken", play_take, .hand = "@slot0 pull", CARD },
 };
 
 static const struct step hanging[] = {
