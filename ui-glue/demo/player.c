@@ -65,6 +65,7 @@ static void answer(struct player *p) {
 		++p->answers;
 	if (!p->answers || !*p->answers) {
 		(void)cw_cancel(p->cw, p->attempt);
+		p->given_up = true;
 		return;
 	}
 	/* Not taken: the conversation then ends by itself, as nobody answers it. */
@@ -124,7 +125,8 @@ static bool wait_end(struct player *p, const char *const *answers, enum cw_event
 	int64_t until = child_now_ms() + ANSWER_TIMEOUT_MS;
 
 	p->answers = answers;
-	while (child_now_ms() < until) {
+	p->given_up = false;
+	while (child_now_ms() < until && !p->given_up) {
 		struct cw_event event = { .size = sizeof(event) };
 		struct pollfd wanted = { .fd = cw_fd(p->cw), .events = POLLIN };
 

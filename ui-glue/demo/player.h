@@ -21,6 +21,7 @@ struct player {
 	uint64_t attempt;          /* of the last conversation                         */
 	const char *const *answers; /* for the prompts that come; NULL-terminated       */
 	const struct places *places; /* of the hand; NULL: none                         */
+	bool given_up;             /* no answer was left                               */
 	uint8_t tries;             /* that the last prompt for a PIN named             */
 	char refusal[64];          /* message of the last prompt that named a fault     */
 	struct cw_event last;      /* that player_wait() found                          */

@@ -52,7 +52,7 @@ int shift_possible(const struct places *places) {
 	if (places->with_card && (getuid() != 0 || st.st_uid != 0))
 		return cannot("cards in a room of their own need root: careward-token loads no "
 		              "module whose owner it cannot see; leave --with-card out");
-	if (places->with_card && room_tell(places, "slot0", "insert", NULL) < 0)
+	if (places->with_card && room_tell(places, "slot0", "pull", NULL) < 0)
 		return cannot("the room has no card");
 	if (places->with_key && (room_tell(places, "key-control", "reset", NULL) < 0 ||
 	                         room_tell(places, "key-control", "set-pin " KEY_PIN, NULL) < 0))
@@ -94,7 +94,8 @@ static bool hand_and_wait(struct shift *s, const char *deed, const char *message
 static bool talk(struct shift *s, const struct step *step) {
 	enum cw_purpose purpose = step->purpose ? step->purpose : CW_PURPOSE_SIGN_IN;
 
-	if (cw_sign_in_with(s->player.cw, purpose, step->factor, step->text, &s->player.attempt) < 0)
+	if (cw_sign_in_with(s->player.cw, purpose, step->factor, step->text,
+	                    &s->player.attempt) < 0)
 		return false;
 	return player_talk(&s->player, step->answers, CW_EVENT_SIGNED_IN);
 }
@@ -123,10 +124,15 @@ static void play_tap(struct shift *s, const struct step *step, char *got) {
 /* A wrong PIN, and then nothing more: what the screen would say. */
 static void play_wrong_pin(struct shift *s, const struct step *step, char *got) {
 	(void)talk(s, step);
-	(void)snprintf(got, GOT_MAX, "%.40s, %u tries left", s->player.refusal, s->player.tries);
+	if (s->player.tries == 255)
+		(void)snprintf(got, GOT_MAX, "%.40s, tries not told", s->player.refusal);
+	else
+		(void)snprintf(got, GOT_MAX, "%.40s, %u tries left", s->player.refusal, s->player.tries);
 }
 
 static void play_enrol(struct shift *s, const struct step *step, char *got) {
+	if (step->hand)
+		(void)hand_and_wait(s, step->hand, "card-inserted");
 	if (cw_enrol(s->player.cw, s->hospital.people[step->who].name, step->factor, step->text,
 	             &s->player.attempt) < 0)
 		return;
@@ -149,6 +155,14 @@ static void play_hand(struct shift *s, const struct step *step, char *got) {
 	say(got, status.locked ? "locked" : "open");
 }
 
+/* A card that lies in the reader would be taken for whoever signs in next. */
+static void play_take(struct shift *s, const struct step *step, char *got) {
+	int r = player_hand(&s->player, step->hand);
+
+	(void)player_wait(&s->player, CW_EVENT_NONE, BOUNCE_MS);
+	say(got, r == 0 ? "taken" : strerror(-r));
+}
+
 /* Back again: what the reader says, then the PIN. */
 static void play_back_in(struct shift *s, const struct step *step, char *got) {
 	uint64_t before = cw_session(s->player.cw);
@@ -160,7 +174,8 @@ static void play_back_in(struct shift *s, const struct step *step, char *got) {
 	}
 	ended = talk(s, step);
 	say_attempt(s, got, ended);
-	if (ended && s->player.last.kind == CW_EVENT_SIGNED_IN && cw_session(s->player.cw) == before)
+	if (ended && s->player.last.kind == CW_EVENT_SIGNED_IN &&
+	    cw_session(s->player.cw) == before)
 		say(got, "unlocked");
 }
 
@@ -274,8 +289,10 @@ static void play_redeem_update(struct shift *s, const struct step *step, char *g
 
 /* The attempt is begun, and goes on without an answer. */
 static void play_begin(struct shift *s, const struct step *step, char *got) {
-	int r = player_hand(&s->player, step->hand);
+	int r = hand_and_wait(s, "@slot0 insert", "card-inserted") ? 0 : -ETIME;
 
+	if (r == 0)
+		r = player_hand(&s->player, step->hand);
 	if (r == 0)
 		r = cw_sign_in_with(s->player.cw, CW_PURPOSE_SIGN_IN, step->factor, NULL,
 		                    &s->player.attempt);
@@ -317,7 +334,7 @@ static const struct step day[] = {
 	{ "the administrator signs in to hand out tokens",
 	  "signed in, last known, failures 0", play_sign_in, .who = ADAMS },
 	{ "enrol: a card for the engineer", "enrolled", play_enrol, .who = BERG,
-	  .answers = WORDS("1", CARD_PIN), CARD },
+	  .hand = "@slot0 insert", .answers = WORDS("1", CARD_PIN), CARD },
 	{ "enrol: a security key for the technician", "enrolled", play_enrol, .who = SORA,
 	  .answers = WORDS(KEY_PIN), KEY },
 	{ "enrol: a badge for nurse Kim", "enrolled", play_enrol, .who = KIM,
@@ -338,12 +355,12 @@ static const struct step day[] = {
 	{ "card put in again: it unlocks", "unlocked", play_back_in, .purpose = CW_PURPOSE_UNLOCK,
 	  .hand = "@slot0 insert", .answers = WORDS(CARD_PIN), CARD },
 	{ "the engineer signs out", "signed out", play_sign_out, CARD },
-	{ "a wrong PIN: the screen shows the tries left", "pin-wrong, 2 tries left", play_wrong_pin,
+	{ "a wrong PIN of the card", "pin-wrong, tries not told", play_wrong_pin,
 	  .answers = WORDS("654321"), CARD },
 	{ "key: the technician signs in with its PIN and a touch", "signed in (strong)", play_talk,
 	  .text = "sora", .answers = WORDS(KEY_PIN), KEY },
 	{ "the technician signs out", "signed out", play_sign_out, KEY },
-	{ "a wrong PIN of the key, too", "pin-wrong, 7 tries left", play_wrong_pin, .text = "sora",
+	{ "a wrong PIN of the key: the screen shows the tries left", "pin-wrong, 7 tries left", play_wrong_pin, .text = "sora",
 	  .answers = WORDS("00000000"), KEY },
 
 	{ "badge and code: Kim", "signed in (code)", play_tap, .hand = KIMS_BADGE,
@@ -361,12 +378,14 @@ static const struct step day[] = {
 	  .action = CW_ACT_THERAPY_HIGH_RISK_DRUG, .text = "morphine 2 mg", BADGE },
 	{ "once", "confirm (witness)", play_check, .action = CW_ACT_THERAPY_HIGH_RISK_DRUG, BADGE },
 	{ "and the journal says who looked at what", "recorded", play_in_history, .who = RUIZ,
-	  .words = WORDS("history", "--event", "witness", "-n", "5"), .text = "morphine 2 mg", BADGE },
+	  .words = WORDS("history", "--event", "witness", "-n", "5"), .text = "morphine 2 mg",
+	  BADGE },
 	{ "Lee's own tap locks", "locked", play_hand, .hand = LEES_BADGE, BADGE },
 	{ "Lee's session ends", "signed out", play_sign_out, BADGE },
 
 	{ "new software: the engineer signs in by card", "signed in (strong)", play_talk,
-	  .answers = WORDS(CARD_PIN), .needs = WITH_CARD | WITH_KEY, .factor = CW_FACTOR_SMARTCARD },
+	  .answers = WORDS(CARD_PIN), .needs = WITH_CARD | WITH_KEY,
+	  .factor = CW_FACTOR_SMARTCARD },
 	{ "without a receipt it is refused", "deny", play_no_receipt, BOTH },
 	{ "the engineer's card and the technician's key sign it", "confirmed", play_approve,
 	  .answers = WORDS("yes", CARD_PIN, "sora", "security key", "yes", KEY_PIN), BOTH },
@@ -379,6 +398,7 @@ static const struct step day[] = {
 	{ "and installs what was approved", "allow", play_redeem_update, BOTH },
 	{ "once", "deny", play_redeem_update, BOTH },
 	{ "the engineer goes", "signed out", play_sign_out, BOTH },
+	{ "and takes the card along", "taken", play_take, .hand = "@slot0 pull", CARD },
 };
 
 static const struct step hanging[] = {

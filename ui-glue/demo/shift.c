@@ -528,7 +528,9 @@ static void play_more(struct shift *s, const struct more *more) {
 }
 
 static void play_all(struct shift *s) {
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !leaving && !ferror(stdout); ++i) {
+	size_t n = sizeof(steps) / sizeof(steps[0]);
+
+	for (size_t i = 0; i < n && !leaving && !ferror(stdout); ++i) {
 		if (steps[i].play)
 			play_one(s, &steps[i]);
 		else if (shift_things(s->broker.places) != 0)
