@@ -284,7 +284,7 @@ static bool on_packet(struct job *job, const uint8_t *packet, size_t n) {
 			client.touch(client.userdata);
 		else if (job->touches > TOUCHES_MAX)
 			job_lied(job);
-		return false;
+		return job->fd >= 0; /* the answer may lie behind it, and its helper be gone */
 	case SPEECH_ANSWER:
 	case SPEECH_FAILED:
 		break;
