@@ -255,6 +255,8 @@ enum attempt_event attempt_again(struct attempt *a, const char *message, enum at
 
 /* signin-person.c */
 int person_find(struct attempt *a, struct person *person);
+/* With a name said, only that person's tokens count; the account was looked up for it. */
+bool person_may_hold(const struct person *who, const struct token *token);
 int person_find_recovery(struct attempt *a, struct person *person);
 /* NULL: may be let in, with what the store says now. Otherwise: why not. */
 const char *person_trouble(const struct attempt *a, const struct person *person,

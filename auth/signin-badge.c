@@ -23,16 +23,6 @@ static void set_unknown(struct person *who, const struct token_sight *sight) {
 	(void)snprintf(who->alias, sizeof(who->alias), "badge:%s", hex);
 }
 
-static bool is_wanted(const struct attempt *a, const struct token *token) {
-	const struct person *who = a->who;
-
-	if (!who->is_named)
-		return true;
-	if (who->by_number)
-		return token->account == who->number;
-	return who->is_known && token->account == who->account.number;
-}
-
 /* Whose badge is it? Return: 0, also for one that nobody has; -EIO. */
 static int find_badge(struct attempt *a) {
 	const struct token_sight *sight = &a->held.sight;
@@ -51,7 +41,7 @@ static int find_badge(struct attempt *a) {
 		    : token_find(a->auth->store, CW_FACTOR_BADGE, sight->id, sight->n_id, &token);
 	if (r < 0 && r != -ENOENT && r != -EBADMSG)
 		return r;
-	if (r == 0 && is_wanted(a, &token))
+	if (r == 0 && person_may_hold(a->who, &token))
 		who->token = token;
 	else
 		set_unknown(who, sight);

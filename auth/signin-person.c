@@ -91,6 +91,14 @@ int person_find(struct attempt *a, struct person *person) {
 	return person->factor == CW_FACTOR_CODE ? load_code(a, person) : load_password(a, person);
 }
 
+bool person_may_hold(const struct person *who, const struct token *token) {
+	if (!who->is_named)
+		return true;
+	if (who->by_number)
+		return token->account == who->number;
+	return who->is_known && token->account == who->account.number;
+}
+
 /* The recovery code belongs to nobody. Return: 0; -EIO. */
 int person_find_recovery(struct attempt *a, struct person *person) {
 	int r;

@@ -102,17 +102,6 @@ static bool is_better(const struct token *token, const struct token *best) {
 	return token->number < best->number;
 }
 
-/* With a name said, only that person's; the account is looked up for it. */
-static bool is_wanted(const struct attempt *a, const struct token *token) {
-	const struct person *who = a->who;
-
-	if (!who->is_named)
-		return true;
-	if (who->by_number)
-		return token->account == who->number;
-	return who->is_known && token->account == who->account.number;
-}
-
 /* The certificate as nobody's: for the count and for the entry. */
 static void set_alias(struct person *who, const struct card_proof *proof) {
 	char hex[33];
@@ -150,7 +139,7 @@ static int pick_card(struct attempt *a, const struct token_found *found) {
 			       rules->by_key ? proof.key_hash : proof.id, 32, &token);
 		if (r < 0 && r != -ENOENT && r != -EBADMSG)
 			return r;
-		if (r < 0 || !is_wanted(a, &token) || !is_better(&token, &who->token))
+		if (r < 0 || !person_may_hold(a->who, &token) || !is_better(&token, &who->token))
 			continue;
 		who->token = token;
 		best = (int)i;
