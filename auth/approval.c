@@ -93,7 +93,7 @@ static int row_bind(sqlite3_stmt *stmt, const struct approval_row *row) {
 
 /* The nonce is the key: a second row of the same nonce is an error. */
 static int row_insert(struct store *store, struct approval_row *row) {
-	sqlite3_stmt *stmt = NULL;
+	cleanup_(sql_resetp) sqlite3_stmt *stmt = NULL;
 	int r = row_mac(store, row, row->mac);
 
 	if (r == 0)
@@ -109,7 +109,7 @@ static int row_insert(struct store *store, struct approval_row *row) {
 /* From GIVEN to another state, never from any other. Return: 0; -ESTALE; -errno. */
 static int row_leave_given(struct store *store, struct approval_row *row,
 			   enum approval_state state) {
-	sqlite3_stmt *stmt = NULL;
+	cleanup_(sql_resetp) sqlite3_stmt *stmt = NULL;
 	int r;
 
 	row->state = state;

@@ -63,7 +63,7 @@ static int is_newer(struct store *store, const struct token_file *head) {
 }
 
 static int remember(struct store *store, const struct token_file *head) {
-	sqlite3_stmt *stmt = NULL;
+	cleanup_(sql_resetp) sqlite3_stmt *stmt = NULL;
 	uint8_t value[SEEN];
 	char name[64];
 	int r;
