@@ -79,7 +79,7 @@ tmux new-session -d -x 80 -y 24 -s line "PS1='\$ ' sh"
 line() { tmux send-keys -t line "$@"; }
 line_shows() {
 	i=0
-	while [ $i -lt 100 ]; do
+	while [ $i -lt 300 ]; do
 		if tmux capture-pane -p -t line | grep -qF -- "$2"; then
 			ok "$1"
 			return 0
@@ -96,12 +96,24 @@ line -l "my secret words"
 sleep 0.5
 tmux capture-pane -p -t line | grep -qF "my secret words" && not_ok "without echo" || ok "without echo"
 line C-c
-sleep 1
+# The shell's prompt once more; what is typed before it may be thrown away.
+i=0
+while [ $i -lt 300 ] && [ "$(tmux capture-pane -p -t line | grep -c '^\$')" -lt 2 ]; do
+	i=$((i + 1))
+	sleep 0.1
+done
 line "echo status \$?; stty -a | grep -o ' -*echo ' | tr -d ' '" Enter
 line_shows "interrupted, it leaves" "status 130"
 sleep 0.5
 tmux capture-pane -p -t line | grep -qx "echo" && ok "and the terminal echoes again" ||
 	not_ok "and the terminal echoes again"
+# What is typed before the question belongs to nobody: the old question must be off the screen.
+line clear Enter
+i=0
+while [ $i -lt 300 ] && tmux capture-pane -p -t line | grep -qF "Password:"; do
+	i=$((i + 1))
+	sleep 0.1
+done
 line "'$careward' sign-in ruiz --socket $socket --broker-uid $uid" Enter
 line_shows "asked again" "Password:"
 line -l "nonsense"
