@@ -10,7 +10,8 @@ n=0
 # expect COUNTS WHY: of the log in $scratch/log.
 expect() {
 	n=$((n + 1))
-	got=$(python3 tests/tools/count.py "$scratch/log" 2>/dev/null) || got="status $?"
+	got=$(python3 tests/tools/count.py "$scratch/log" "$scratch/again" 2>"$scratch/said") ||
+		got="status $?"
 	if [ "$got" = "$1" ]; then
 		echo "ok $n - $2"
 	else
@@ -41,4 +42,35 @@ printf '{"name": "a te' >"$scratch/log"
 expect "0 1 0" "a log that is cut short is a failure"
 rm "$scratch/log"
 expect "0 1 0" "a log that is absent is a failure"
+
+# A second try, alone.
+row() { printf '{"name": "%s", "result": "%s"}\n' "$1" "$2"; }
+{ row one OK && row two FAIL && row three FAIL; } >"$scratch/log"
+{ row two OK && row three FAIL; } >"$scratch/again"
+expect "2 1 0" "what passes alone is a pass, what fails again a failure"
+n=$((n + 1))
+if grep -q "UNSTEADY.*two" "$scratch/said"; then
+	echo "ok $n - which is not passed over in silence"
+else
+	echo "not ok $n - which is not passed over in silence"
+fi
+row two SKIP >"$scratch/again"
+expect "1 2 0" "a second try that is skipped shows nothing"
+printf '{"name": "tw' >"$scratch/again"
+expect "1 2 0" "nor does one whose log is cut short"
+# failures COUNT WHY: so many names are given for a second try.
+failures() {
+	n=$((n + 1))
+	got=$(python3 tests/tools/count.py --failed "$scratch/log" | grep -c .) || :
+	if [ "$got" = "$1" ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2: $got names"
+	fi
+}
+failures 2 "failures are named for a second try"
+for i in 1 2 3 4 5; do row "$i" FAIL; done >"$scratch/log"
+failures 0 "but not many of them: that is no noise"
+rm "$scratch/log"
+failures 0 "nor without a log"
 echo "1..$n"
