@@ -308,7 +308,7 @@ START_TEST(any_byte_changed_still_has_one_spelling) {
 END_TEST
 
 START_TEST(the_corpus_of_the_fuzzer_holds) {
-	const char *path = SOURCE_ROOT "/tests/audit/corpus-entry";
+	const char *path = SOURCE_ROOT "/tests/fuzz/corpus/entry";
 	DIR *dir = opendir(path);
 	const struct dirent *d;
 	unsigned n_files = 0;

@@ -519,8 +519,8 @@ int main(int argc, char **argv) {
 	}
 #if TEST_HAS_STRACE
 	if (first == 0)
-		tcase_add_loop_test(t, it_makes_no_system_call_that_can_wait_and_allocates_nothing, 0,
-		                    (int)ARRAY_SIZE(paths));
+		tcase_add_loop_test(t, it_makes_no_system_call_that_can_wait_and_allocates_nothing,
+		                    0, (int)ARRAY_SIZE(paths));
 #endif
 	suite_add_tcase(s, t);
 	srunner_set_tap(r, "-");

@@ -183,7 +183,7 @@ END_TEST
 
 /* What the fuzzer was told to begin with, and whatever it found since. */
 START_TEST(the_corpus_holds) {
-	const char *path = SOURCE_ROOT "/tests/tokens/corpus-badge";
+	const char *path = SOURCE_ROOT "/tests/fuzz/corpus/badge";
 	DIR *folder = opendir(path);
 	const struct dirent *entry = NULL;
 	unsigned n = 0;

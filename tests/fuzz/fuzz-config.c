@@ -4,13 +4,11 @@
  *
  * The first byte says which of the files the rest is; the other two are good.
  * Not only "no crash": what is accepted is a valid policy that keeps its floors.
- * With -Dfuzz=true this is a libFuzzer target, otherwise it replays its corpus.
  */
 #undef NDEBUG
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,24 +95,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
 	free(m);
 	return 0;
 }
-
-#ifndef FUZZING
-int main(int argc, char **argv) {
-	for (int i = 1; i < argc; ++i) {
-		FILE *f = fopen(argv[i], "re");
-		uint8_t *bytes = malloc(1u << 20);
-		size_t n;
-
-		if (!f || !bytes) {
-			(void)fprintf(stderr, "cannot read %s\n", argv[i]);
-			return 1;
-		}
-		n = fread(bytes, 1, 1u << 20, f);
-		(void)fclose(f);
-		(void)LLVMFuzzerTestOneInput(bytes, n);
-		free(bytes);
-	}
-	(void)printf("%d inputs replayed\n", argc - 1);
-	return argc > 1 ? 0 : 1;
-}
-#endif

@@ -15,17 +15,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What the helper of the tests calls; there is no test runner here. */
-void __wrap__ck_assert_failed(const char *file, int line, const char *expression, ...);
-void __wrap__mark_point(const char *file, int line);
-
-void __wrap__ck_assert_failed(const char *file, int line, const char *expression, ...) {
-	abort();
-}
-
-void __wrap__mark_point(const char *file, int line) {
-}
-
 static const struct smartcard_rules rules = { .on = true };
 static struct authority root;
 
