@@ -162,16 +162,16 @@ static enum token_error open_usb(struct fido2_devices *devices, int ms) {
 		return TOKEN_BROKEN;
 	if (fido_dev_info_manifest(infos, FIDO2_DEVICES_MAX, &n) != FIDO_OK)
 		n = 0;
-	for (size_t i = 0; i < n && devices->n < FIDO2_DEVICES_MAX; ++i) {
+	/* It may claim more than it was given room for. */
+	for (size_t i = 0; i < n && i < FIDO2_DEVICES_MAX && devices->n < FIDO2_DEVICES_MAX; ++i) {
 		const fido_dev_info_t *info = fido_dev_info_ptr(infos, i);
-		fido_dev_t *dev = fido_dev_new();
+		const char *path = info ? fido_dev_info_path(info) : NULL;
+		fido_dev_t *dev = path ? fido_dev_new() : NULL;
 
-		if (!dev) {
-			error = TOKEN_BROKEN;
-			break;
-		}
-		error = add_device(devices, dev, fido_dev_info_path(info),
-		                   fido_dev_info_product_string(info), ms);
+		error = TOKEN_BROKEN;
+		if (dev)
+			error = add_device(devices, dev, path, fido_dev_info_product_string(info),
+					   ms);
 	}
 	fido_dev_info_free(&infos, FIDO2_DEVICES_MAX);
 	return error;

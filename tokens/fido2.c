@@ -21,6 +21,7 @@
 #define PIN_MAX 63u
 #define TRIES_MAX 8u /* of CTAP: fewer left, and a wrong one was given             */
 #define DEADLINE_MS 10000u
+#define ALGORITHMS_MAX 64u /* that one key says it has                              */
 #define GONE_MS 250 /* in which a key that is there says what it is                 */
 
 struct fido2_kind {
@@ -78,6 +79,15 @@ static void kind_close(void *p) {
 
 /* --- looking --------------------------------------------------------------- */
 
+/* Nothing is copied unless there is something, and all of it. */
+static bool copy(const uint8_t *p, size_t n, uint8_t *ret_p, size_t max, size_t *ret_n) {
+	if (!p || n == 0 || n > max)
+		return false;
+	memcpy(ret_p, p, n);
+	*ret_n = n;
+	return true;
+}
+
 static bool allow_all(fido_assert_t *assert, const struct token_credentials *credentials) {
 	for (uint32_t i = 0; i < credentials->n && i < TOKEN_CREDENTIALS_MAX; ++i) {
 		size_t n = credentials->list[i].n;
@@ -107,12 +117,9 @@ static enum token_error may_have(const struct fido2_kind *kind, struct fido2_dev
 	    fido_assert_set_up(assert, FIDO_OPT_FALSE) != FIDO_OK)
 		return TOKEN_BROKEN;
 	r = fido_dev_get_assert(device->dev, assert, NULL);
-	if (r == FIDO_OK && fido_assert_count(assert) > 0 &&
-	    fido_assert_id_len(assert, 0) <= sizeof(device->credential) &&
-	    fido_assert_id_len(assert, 0) > 0) {
-		device->n_credential = fido_assert_id_len(assert, 0);
-		memcpy(device->credential, fido_assert_id_ptr(assert, 0), device->n_credential);
-	}
+	if (r == FIDO_OK && fido_assert_count(assert) > 0)
+		(void)copy(fido_assert_id_ptr(assert, 0), fido_assert_id_len(assert, 0),
+			   device->credential, sizeof(device->credential), &device->n_credential);
 	error = fido2_error(r);
 	/* Any other answer is that of a key which does not say it without a touch. */
 	return error == TOKEN_NO_CREDENTIAL || error == TOKEN_REMOVED || error == TOKEN_BUSY ?
@@ -282,18 +289,18 @@ static bool unwrap(const uint8_t *p, size_t n, const uint8_t **ret_p, size_t *re
 	return true;
 }
 
-static bool copy(const uint8_t *p, size_t n, uint8_t *ret_p, size_t max, size_t *ret_n) {
-	if (!p || n == 0 || n > max)
-		return false;
-	memcpy(ret_p, p, n);
-	*ret_n = n;
-	return true;
-}
-
 static void begin_answer(const struct fido2_device *device, struct token_answer *answer) {
 	memset(answer, 0, sizeof(*answer));
 	answer->factor = CW_FACTOR_FIDO2;
 	memcpy(answer->reader, device->name, sizeof(answer->reader));
+}
+
+/* Half an answer is none. */
+static enum token_error give_answer(bool whole, struct token_answer *answer) {
+	if (whole)
+		return TOKEN_OK;
+	memset(answer, 0, sizeof(*answer));
+	return TOKEN_BROKEN;
 }
 
 static bool take_assertion(const struct fido2_device *device, const fido_assert_t *assert,
@@ -363,7 +370,7 @@ static enum token_error kind_sign(void *p, struct token_sign *sign, const struct
 	r = fido_dev_get_assert(device->dev, assert, way.pin);
 	if (r != FIDO_OK)
 		return give_up(device->dev, r, &way, ret_tries);
-	return take_assertion(device, assert, ret_answer) ? TOKEN_OK : TOKEN_BROKEN;
+	return give_answer(take_assertion(device, assert, ret_answer), ret_answer);
 }
 
 /* --- a new credential ------------------------------------------------------- */
@@ -377,7 +384,7 @@ static int choose_algorithm(fido_dev_t *dev) {
 	if (!info || fido_dev_get_cbor_info(dev, info) != FIDO_OK)
 		return COSE_ES256_ID; /* every key of the older kind has it               */
 	n = fido_cbor_info_algorithm_count(info);
-	for (size_t i = 0; i < n; ++i) {
+	for (size_t i = 0; i < n && i < ALGORITHMS_MAX; ++i) {
 		int cose = fido_cbor_info_algorithm_cose(info, i);
 
 		if (cose == COSE_ES256_ID)
@@ -451,7 +458,7 @@ static enum token_error kind_make(void *p, struct token_make *make, const struct
 	r = fido_dev_make_cred(device->dev, cred, way.pin);
 	if (r != FIDO_OK)
 		return give_up(device->dev, r, &way, ret_tries);
-	return take_credential(device, cred, ret_answer) ? TOKEN_OK : TOKEN_BROKEN;
+	return give_answer(take_credential(device, cred, ret_answer), ret_answer);
 }
 
 const struct token_kind token_kind_fido2 = {
