@@ -10,6 +10,7 @@
 #include "tokens/watch.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,6 +77,12 @@ static void notice(struct watch *watch, uint32_t reader, const char *name) {
 	watch_tell(watch, reader, TOKEN_SIGHT_KEY_IN, name);
 }
 
+/* Return: NULL at the end, with errno 0, or the error. */
+static const struct dirent *next_entry(DIR *folder) {
+	errno = 0;
+	return readdir(folder);
+}
+
 static void look_for_usb(struct watch *watch, uint32_t reader) {
 	struct watch_reader *r = &watch->readers[reader];
 	const char *path = r->rules->path[0] ? r->rules->path : HIDRAW;
@@ -83,7 +90,10 @@ static void look_for_usb(struct watch *watch, uint32_t reader) {
 	bool seen[KEYS_MAX] = { false };
 	const struct dirent *entry = NULL;
 
-	while (folder && (entry = readdir(folder))) {
+	/* Without the folder there is no key; what cannot be looked at is as it was. */
+	if (!folder && errno != ENOENT)
+		return;
+	while (folder && (entry = next_entry(folder))) {
 		int place = find_key(r, entry->d_name);
 
 		if (entry->d_name[0] == '.' || strlen(entry->d_name) >= LIMIT_NAME)
@@ -95,6 +105,8 @@ static void look_for_usb(struct watch *watch, uint32_t reader) {
 		if (place >= 0)
 			seen[place] = true;
 	}
+	if (folder && errno != 0)
+		return;
 	for (uint32_t i = 0; i < KEYS_MAX; ++i)
 		if (r->keys[i][0] && !seen[i]) {
 			watch_tell(watch, reader, TOKEN_SIGHT_KEY_OUT, r->keys[i]);

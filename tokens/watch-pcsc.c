@@ -27,6 +27,7 @@
 
 #define WAIT_MS 1000u    /* of one question to pcscd                                 */
 #define PAUSE_MS 1000    /* before pcscd is tried again, and after it came back      */
+#define UNKNOWN_MS 100   /* before a reader that pcscd does not know is asked for again */
 #define STOP_MS 3000     /* for the thread to end                                    */
 #define NAMES_MAX 2048u  /* bytes of all readers' names                              */
 #define UID_MAX 10u
@@ -163,8 +164,8 @@ static struct known *find(struct pcsc *pcsc, const char *name) {
 
 /* Readers that came and went. Return: 0; -1 (stop); 1 (pcscd is gone). */
 static int list_readers(struct pcsc *pcsc) {
-	char names[NAMES_MAX];
-	DWORD n = sizeof(names);
+	char names[NAMES_MAX + 2] = ""; /* it ends, whatever was written into it         */
+	DWORD n = NAMES_MAX;
 	LONG rv = SCardListReaders(pcsc->context, NULL, names, &n);
 	int r = 0;
 
@@ -215,16 +216,18 @@ static int wait_change(struct pcsc *pcsc) {
 			states[n++].dwCurrentState = pcsc->known[i].state;
 		}
 	rv = SCardGetStatusChange(pcsc->context, WAIT_MS, states, n);
-	if (rv == SCARD_E_TIMEOUT)
-		return say(pcsc, WORD_ROUND, NULL, NULL, 0);
-	if (rv == SCARD_E_UNKNOWN_READER || rv == SCARD_E_READER_UNAVAILABLE)
-		return list_readers(pcsc);
-	if (rv != SCARD_S_SUCCESS)
+	if (rv == SCARD_E_UNKNOWN_READER || rv == SCARD_E_READER_UNAVAILABLE) {
+		/* Where the list still has it, pcscd does not know its own readers: no round. */
+		r = list_readers(pcsc);
+		return r == 0 ? pause_thread(pcsc, UNKNOWN_MS) : r;
+	}
+	if (rv != SCARD_S_SUCCESS && rv != SCARD_E_TIMEOUT)
 		return 1;
 	r = say(pcsc, WORD_ROUND, NULL, NULL, 0);
-	for (DWORD i = 1; i < n && r == 0; ++i)
+	for (DWORD i = 1; i < n && r == 0 && rv == SCARD_S_SUCCESS; ++i)
 		if (states[i].dwEventState & SCARD_STATE_CHANGED)
 			r = compare(pcsc, of[i], states[i].dwEventState);
+	/* Also when nothing has changed: a list that was wrong once is not wrong for ever. */
 	return r == 0 ? list_readers(pcsc) : r;
 }
 
