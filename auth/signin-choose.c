@@ -49,6 +49,7 @@ static enum cw_factor factor_of(const struct token_sight *sight) {
 	case TOKEN_SIGHT_KEY_OUT:
 	case TOKEN_SIGHT_READER_GONE:
 	case TOKEN_SIGHT_READER_BACK:
+	case TOKEN_SIGHT_ALIVE:
 	case TOKEN_N_SIGHTS:
 		break;
 	}

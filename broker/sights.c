@@ -53,6 +53,7 @@ static void remember(struct seat_runtime *seat, const struct token_sight *sight,
 		break;
 	case TOKEN_SIGHT_NONE:
 	case TOKEN_SIGHT_READER_BACK:
+	case TOKEN_SIGHT_ALIVE:
 	case TOKEN_N_SIGHTS:
 		break;
 	}

@@ -186,6 +186,8 @@ enum token_sight_kind {
 	TOKEN_SIGHT_BADGE,     /* id is set; a badge that stays is told once          */
 	TOKEN_SIGHT_READER_GONE,
 	TOKEN_SIGHT_READER_BACK,
+	TOKEN_SIGHT_ALIVE,     /* nothing was seen; said once a second, so that one that
+				* hangs is noticed. For broker/tokens.c alone              */
 	TOKEN_N_SIGHTS,
 };
 
@@ -201,7 +203,8 @@ struct token_sight {
 
 /*
  * token_watch() - watch all readers until the descriptor ends
- * @see:   called for each change, and once for what is there at the beginning
+ * @see:   called for each change, once for what is there at the beginning, and once a
+ *         second with TOKEN_SIGHT_ALIVE
  * @stop_fd:  readable or closed: return
  *
  * Return: 0; -errno when nothing can be watched at all.

@@ -127,6 +127,8 @@ static void serve(struct watch *watch, const struct pollfd waits[N_WAITS]) {
 		/* Not by more than one: a retry is not missed, and a stop of ours is no silence. */
 		++watch->tick;
 		look_around_all(watch);
+		if (watch->tick % TICKS_ALIVE == 0)
+			watch_tell(watch, 0, TOKEN_SIGHT_ALIVE, "");
 	}
 }
 

@@ -22,6 +22,7 @@
 #define TICKS_BOUNCE 4u   /* the same badge again before is the same tap            */
 #define TICKS_RETRY 4u    /* what is not there is looked for each second            */
 #define TICKS_STALE 4u    /* half a line as old as this has lost its end            */
+#define TICKS_ALIVE 4u    /* it is told each second that this loop runs             */
 #define TICKS_SILENT 20u  /* a thread of PC/SC that says nothing for 5 s hangs       */
 
 #define LINE_MAX_BYTES 128u

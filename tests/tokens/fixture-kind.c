@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -320,7 +321,8 @@ const struct token_kind *const token_kinds[] = {&fixture, NULL};
 int token_watch(const struct token_rules *rules, int stop_fd,
 		void (*see)(const struct token_sight *sight, void *userdata), void *userdata) {
 	struct token_sight sight = {.kind = TOKEN_SIGHT_BADGE, .name = "desk", .n_id = 4};
-	char byte;
+	const struct token_sight alive = {.kind = TOKEN_SIGHT_ALIVE};
+	struct pollfd stop = {.fd = stop_fd, .events = POLLIN};
 
 	misbehave("watch");
 	lie("watch");
@@ -330,10 +332,18 @@ int token_watch(const struct token_rules *rules, int stop_fd,
 		see(&card, userdata);
 		return 0;
 	}
-	do {
+	if (is_bad("stay-watch")) { /* a card, and a watcher that stays              */
+		const struct token_sight card = {.kind = TOKEN_SIGHT_CARD_IN, .name = "desk"};
+
+		see(&card, userdata);
+		sight.id[0] = 2;
+	}
+	while (is_bad("flood-watch") || sight.id[0] < 2) {
 		see(&sight, userdata);
 		++sight.id[0];
-	} while (is_bad("flood-watch") || sight.id[0] < 2);
-	(void)!read(stop_fd, &byte, 1);
+	}
+	while (poll(&stop, 1, 1000) == 0)
+		if (!is_bad("mute-watch"))
+			see(&alive, userdata);
 	return 0;
 }

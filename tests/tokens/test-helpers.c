@@ -566,6 +566,98 @@ START_TEST(test_card_stays_while_watchers_end) {
 }
 END_TEST
 
+static pid_t watcher(void) {
+	pid_t pid = 0;
+
+	/* No spare is there: whoever the keeper has started is the watcher. */
+	for (int i = 0; i < 500 && pid <= 0; ++i) {
+		pid = keeper() > 0 ? child_of(keeper(), 0) : 0;
+		loop_for(&loop, 10);
+	}
+	ck_assert_int_gt(pid, 0);
+	return pid;
+}
+
+static void with_watcher_alone(const char *behaviour) {
+	with_reader(behaviour);
+	loop.rules.smartcard.on = false;
+}
+
+/* CD-30: stopped, it is as good as dead: ended, replaced, and its card pulled. */
+START_TEST(test_watch_hangs) {
+	char pair[128];
+	pid_t first;
+
+	make_scratch();
+	make_once(scratch);
+	with_watcher_alone("stay-watch");
+	snprintf(pair, sizeof(pair), "FIXTURE_ONCE=%s", once);
+	loop_environment(&loop, pair);
+	loop_set_rules(&loop);
+	loop_until(&loop, &loop.n_sights, 1);
+	ck_assert_uint_eq(count_sights(TOKEN_SIGHT_CARD_IN), 1);
+	/* As long as it says that it is alive, nothing happens. */
+	loop_for(&loop, 7000);
+	ck_assert_uint_eq(loop.n_sights, 1);
+	ck_assert(!loop.engine.alarms[ALARM_TOKENS]);
+	first = watcher();
+	ck_assert_int_eq(kill(first, SIGSTOP), 0);
+	loop_until_alarm(&loop, true);
+	wait_gone(first);
+	loop_until_alarm(&loop, false);
+	ck_assert_int_ne(watcher(), first);
+	loop_until(&loop, &loop.n_sights, 4); /* two badges of the next one; out      */
+	ck_assert_uint_eq(count_sights(TOKEN_SIGHT_CARD_OUT), 1);
+	loop_end(&loop);
+	remove_scratch();
+}
+END_TEST
+
+/* One whose loop hangs, and that cannot know it: the same. */
+START_TEST(test_watch_is_mute) {
+	pid_t first;
+
+	with_watcher_alone("mute-watch");
+	loop_set_rules(&loop);
+	loop_until(&loop, &loop.n_sights, 2);
+	first = watcher();
+	loop_until_alarm(&loop, true);
+	wait_gone(first);
+	loop_until(&loop, &loop.n_sights, 4);
+	ck_assert(loop.engine.alarms[ALARM_TOKENS]);
+	loop_end(&loop);
+}
+END_TEST
+
+/* The engine was held up, the watcher was not: what it said meanwhile counts. */
+START_TEST(test_watch_is_not_judged_by_an_engine_that_slept) {
+	pid_t first;
+
+	with_watcher_alone("good");
+	loop_set_rules(&loop);
+	loop_until(&loop, &loop.n_sights, 2);
+	loop_for(&loop, 1500);
+	first = watcher();
+	(void)sleep(7);
+	loop_for(&loop, 2500);
+	ck_assert_int_eq(watcher(), first);
+	ck_assert(!loop.engine.alarms[ALARM_TOKENS]);
+	loop_end(&loop);
+}
+END_TEST
+
+/* Each ends before it has said anything: told, and tried again. */
+START_TEST(test_watch_never_stays) {
+	with_watcher_alone("exit-watch");
+	loop_set_rules(&loop);
+	loop_until_alarm(&loop, true);
+	loop.rules.n_readers = 0;
+	loop_set_rules(&loop);
+	loop_until_alarm(&loop, false);
+	loop_end(&loop);
+}
+END_TEST
+
 /* With the guard everything is gone for good. */
 START_TEST(test_card_is_out_when_there_will_be_no_watcher) {
 	char pair[128];
@@ -590,6 +682,7 @@ END_TEST
 static Suite *suite(void) {
 	Suite *s = suite_create("tokens helpers");
 	TCase *t = tcase_create("helpers");
+	TCase *slow = tcase_create("watchers");
 
 	tcase_set_timeout(t, 20);
 	tcase_add_test(t, test_good);
@@ -616,6 +709,12 @@ static Suite *suite(void) {
 	tcase_add_test(t, test_card_pulled_while_nobody_watches);
 	tcase_add_test(t, test_card_stays_while_watchers_end);
 	tcase_add_test(t, test_card_is_out_when_there_will_be_no_watcher);
+	tcase_set_timeout(slow, 60);
+	tcase_add_test(slow, test_watch_hangs);
+	tcase_add_test(slow, test_watch_is_mute);
+	tcase_add_test(slow, test_watch_is_not_judged_by_an_engine_that_slept);
+	tcase_add_test(slow, test_watch_never_stays);
+	suite_add_tcase(s, slow);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -356,6 +356,16 @@ static const uint8_t keyboard[] = { 0x05, 0x01, 0x09, 0x06, 0xa1, 0x01, 0x27, 0x
 	                            0xf1, 0x00, 0xfe, 0x04, 0x00, 0x06, 0xd0,
 	                            0xf1, 0x00, 0x06, 0xd0 };
 
+START_TEST(CD_30_it_says_again_and_again_that_it_is_alive) {
+	open_terminal(READER_SERIAL, BADGE_HEX);
+	watching_start(&w);
+	while (w.beats < 2)
+		rest_ms(20);
+	watching_need_none(&w, 0);
+	watching_stop(&w);
+}
+END_TEST
+
 START_TEST(security_keys_are_told_from_other_devices) {
 	plug("hidraw0", keyboard, sizeof(keyboard));
 	plug("hidraw1", fido, sizeof(fido));
@@ -425,6 +435,7 @@ int main(void) {
 	tcase_add_test(tc, keys_are_letters_digits_and_signs);
 	tcase_add_test(tc, lost_keys_spoil_their_line_alone);
 	tcase_add_test(tc, a_line_holds_128_bytes_and_not_one_more);
+	tcase_add_test(tc, CD_30_it_says_again_and_again_that_it_is_alive);
 	tcase_add_test(tc, security_keys_are_told_from_other_devices);
 	tcase_add_test(tc, a_key_behind_a_socket_is_there_as_long_as_the_socket);
 	tcase_add_test(tc, more_readers_than_there_can_be_are_refused);

@@ -19,6 +19,7 @@ struct watching {
 	pid_t pid;
 	int stop[2];
 	int sights[2];
+	_Atomic unsigned beats; /* "alive", which is no sight (a thread's alone)        */
 	int result;       /* of token_watch(), after watching_stop()                   */
 };
 
