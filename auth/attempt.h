@@ -205,6 +205,7 @@ struct attempt {
 	bool needs_strong;       /* a token of the person, and nothing else            */
 	struct held held;
 	struct attempt_token token;
+	struct token_sight removed; /* the first person's card, since it was looked at   */
 	struct enrolment enrol;
 	struct secret old;       /* proved; until the new one is accepted              */
 	struct secret candidate; /* the new one                                        */

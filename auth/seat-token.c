@@ -55,12 +55,19 @@ static bool is_reader_of(const char *reader, const char *part) {
 	       strstr(reader, part) != NULL;
 }
 
-static bool is_gone(const struct session *s, const struct token_sight *sight) {
-	if (s->number == 0 || s->token == 0 || s->factor != CW_FACTOR_SMARTCARD)
-		return false;
+bool seat_is_removal(const char reader[static LIMIT_NAME], const struct token_sight *sight) {
 	if (sight->kind == TOKEN_SIGHT_READER_GONE)
-		return is_reader_of(s->reader, sight->name);
-	return sight->kind == TOKEN_SIGHT_CARD_OUT && is_same_reader(s->reader, sight->name);
+		return is_reader_of(reader, sight->name);
+	return sight->kind == TOKEN_SIGHT_CARD_OUT && is_same_reader(reader, sight->name);
+}
+
+bool seat_is_insertion(const char reader[static LIMIT_NAME], const struct token_sight *sight) {
+	return sight->kind == TOKEN_SIGHT_CARD_IN && is_same_reader(reader, sight->name);
+}
+
+static bool is_gone(const struct session *s, const struct token_sight *sight) {
+	return s->number != 0 && s->token != 0 && s->factor == CW_FACTOR_SMARTCARD &&
+	       seat_is_removal(s->reader, sight);
 }
 
 static int record_removal(struct store *store, struct seat *seat, const struct moment *now,

@@ -154,6 +154,11 @@ bool seat_tick(struct store *store, struct seat *seat, const struct policy *poli
 bool seat_removed(struct store *store, struct seat *seat, const struct policy *policy,
 		  const struct token_sight *sight, const struct moment *now);
 
+/* Is the card in @reader gone, by this sight? Of a name that is not known it may be. */
+bool seat_is_removal(const char reader[static LIMIT_NAME], const struct token_sight *sight);
+/* Has a card come to @reader? */
+bool seat_is_insertion(const char reader[static LIMIT_NAME], const struct token_sight *sight);
+
 /* Is this the owner's badge again, where the site lets that lock? */
 bool seat_taps_out(struct store *store, const struct seat *seat, const struct policy *policy,
 		   const struct token_sight *sight);

@@ -255,6 +255,14 @@ void result_take_person(struct attempt_result *result, const struct person *pers
 	}
 }
 
+/* The session that runs by this very card has been told of it already. */
+static void take_removal(struct attempt *a) {
+	const struct session *s = &a->seat->session;
+
+	if (a->result.purpose != CW_PURPOSE_REAUTH || s->token != a->result.token)
+		a->result.removed = a->removed;
+}
+
 static void no_result(struct attempt *a) {
 	a->result = (struct attempt_result){ 0 };
 }
@@ -271,6 +279,7 @@ enum attempt_event finish(struct attempt *a, const struct moment *now) {
 		a->result.roles = seat_role_bits(&a->auth->policy->table, a->first.account.roles,
 						 a->first.account.n_roles);
 		result_take_person(&a->result, &a->first);
+		take_removal(a);
 	}
 	a->result.message = message_of(a);
 	/* Durable, and only now. */

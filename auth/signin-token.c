@@ -69,9 +69,24 @@ static int find_credentials(struct attempt *a, struct token_credentials *credent
 	return token_dummy(a->auth->store, name, credentials);
 }
 
+void attempt_saw(struct attempt *a, const struct token_sight *sight) {
+	const struct person *first = &a->first;
+
+	if (first->factor != CW_FACTOR_SMARTCARD)
+		return;
+	if (seat_is_removal(first->reader, sight))
+		a->removed = *sight;
+	else if (seat_is_insertion(first->reader, sight))
+		a->removed = (struct token_sight){ 0 };
+}
+
 enum attempt_event look(struct attempt *a, const struct moment *now) {
 	struct attempt_token *token = &a->token;
 	int r = 0;
+
+	/* What lies there is seen again. */
+	if (a->who == &a->first)
+		a->removed = (struct token_sight){ 0 };
 
 	explicit_bzero(token, sizeof(*token));
 	a->held.has_challenge = false;

@@ -102,6 +102,8 @@ struct attempt_result {
 	uint64_t wait_ms;         /* locked out for so long; 0: not                 */
 	uint64_t token;           /* row of the token that proved it; 0: none       */
 	char reader[LIMIT_NAME];  /* where it lies: taking it away locks            */
+	struct token_sight removed; /* ... since it was looked at: for seat_removed(), once
+				     * the result is applied; kind 0: it is there        */
 	struct witness witness;   /* for seat_witness(); until_ms is not set yet    */
 	uint8_t receipt[APPROVAL_RECEIPT_MAX]; /* approvals                         */
 	size_t n_receipt;
@@ -199,6 +201,14 @@ int attempt_token_failed(struct attempt *attempt, enum token_error error, uint32
  */
 int attempt_presented(struct attempt *attempt, const struct token_sight *sight,
 		      const struct moment *now);
+
+/*
+ * attempt_saw() - what a watcher tells while it runs, whatever it waits for
+ *
+ * A card that is pulled while it signs may be told of before its answer comes, and
+ * no session is there yet that it could lock: it is kept for the result.
+ */
+void attempt_saw(struct attempt *attempt, const struct token_sight *sight);
 
 /* Nobody answered, or the person gave up. Nothing is counted. */
 void attempt_cancel(struct attempt *attempt, const struct moment *now, bool timed_out);

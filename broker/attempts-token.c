@@ -93,6 +93,16 @@ void seat_presented_used(struct seat_runtime *seat) {
 	seat->shown = (struct token_sight){ 0 };
 }
 
+void attempts_saw(struct engine *engine, const struct seat_runtime *seat,
+		  const struct token_sight *sight) {
+	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i) {
+		struct attempt_slot *slot = &engine->attempts[i];
+
+		if (slot->attempt && slot->seat == seat)
+			attempt_saw(slot->attempt, sight);
+	}
+}
+
 bool attempts_see(struct engine *engine, struct seat_runtime *seat,
 		  const struct token_sight *sight, const struct moment *now) {
 	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i) {

@@ -177,6 +177,9 @@ static void finish_success(struct attempt_slot *slot, const struct attempt_resul
 		return;
 	}
 	end_emergency(slot, now);
+	/* Pulled while it signed: nobody sees the seat open. */
+	(void)seat_removed(slot->engine->store, seat, engine_policy(slot->engine), &result->removed,
+	                   now);
 	engine_publish(slot->engine, slot->seat, false);
 	send_signed_in(slot, result, handover);
 }

@@ -31,6 +31,10 @@ const struct token_sight *seat_presented(struct seat_runtime *seat, bool is_owne
 /* One tap is for one attempt. */
 void seat_presented_used(struct seat_runtime *seat);
 
+/* Whatever was seen: all attempts at the seat learn of it, also while they hash. */
+void attempts_saw(struct engine *engine, const struct seat_runtime *seat,
+		  const struct token_sight *sight);
+
 /* Something was presented: does an attempt that runs at the seat take it? */
 bool attempts_see(struct engine *engine, struct seat_runtime *seat,
 		  const struct token_sight *sight, const struct moment *now);

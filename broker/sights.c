@@ -67,6 +67,7 @@ static void see(struct engine *e, struct seat_runtime *seat, const struct token_
 	remember(seat, sight, &now);
 	if (e->store && seat_removed(e->store, &seat->seat, policy, sight, &now))
 		engine_publish(e, seat, false);
+	attempts_saw(e, seat, sight);
 	/* Who waits for it gets it; the screen follows the attempt's own prompts. */
 	if (attempts_see(e, seat, sight, &now)) {
 		seat_presented_used(seat);

@@ -253,6 +253,90 @@ START_TEST(CD_12_a_card_that_is_pulled_locks_where_the_context_says_so) {
 }
 END_TEST
 
+/* Told of by the watcher before the helper's answer came: nothing is open yet. */
+static const struct {
+	const char *why;
+	struct token_sight sights[3]; /* between the PIN and the answer                */
+	bool locks;
+} pulled[] = {
+	{ "pulled while it signed",
+	  { { .kind = TOKEN_SIGHT_CARD_OUT, .name = READER } },
+	  true },
+	{ "its reader was pulled", { { .kind = TOKEN_SIGHT_READER_GONE, .name = "00 00" } }, true },
+	{ "another card was pulled",
+	  { { .kind = TOKEN_SIGHT_CARD_OUT, .name = "Another reader" } },
+	  false },
+	{ "pulled and put in again",
+	  { { .kind = TOKEN_SIGHT_CARD_OUT, .name = READER },
+	    { .kind = TOKEN_SIGHT_CARD_IN, .name = READER } },
+	  false },
+	{ "pulled, and another one put in elsewhere",
+	  { { .kind = TOKEN_SIGHT_CARD_OUT, .name = READER },
+	    { .kind = TOKEN_SIGHT_CARD_IN, .name = "Another reader" } },
+	  true },
+	{ "put in, pulled, put in, pulled",
+	  { { .kind = TOKEN_SIGHT_CARD_OUT, .name = READER },
+	    { .kind = TOKEN_SIGHT_CARD_IN, .name = READER },
+	    { .kind = TOKEN_SIGHT_CARD_OUT, .name = READER } },
+	  true },
+};
+
+static void see_all(struct attempt *a, const struct token_sight sights[3]) {
+	for (unsigned i = 0; i < 3 && sights[i].kind != TOKEN_SIGHT_NONE; ++i) {
+		/* As the broker does: first the seat, then who signs in there. */
+		ck_assert(!seat_removed(world.store, &world.seat, world.policy, &sights[i],
+					&world.now));
+		attempt_saw(a, &sights[i]);
+	}
+}
+
+START_TEST(CD_12_pulled_before_its_answer_came_it_locks_what_it_opens) {
+	static struct card card;
+	struct token_sight sight = card_in();
+	const struct card *cards[] = { &card };
+	struct attempt *a;
+
+	world.policy->table.contexts[0].removal_locks = 1;
+	patient(-1);
+	card = card_make(&site_ca, "kim");
+	(void)card_enrol(&card, KIM);
+	a = begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight);
+	find_cards(a, cards, 1);
+	ck_assert_int_eq(say(a, card.pin), 0);
+	see_all(a, pulled[_i].sights);
+	ck_assert_int_eq(bring(a, card_answer(a, &card)), 0);
+	ck_assert_msg(is_yes_result(a), "%s: %s", pulled[_i].why, message(a));
+	apply(attempt_result(a));
+	(void)attempt_free(a);
+	ck_assert_uint_eq(world.seat.session.account, KIM);
+	ck_assert_msg((world.seat.session.lock == SEAT_LOCKED) == pulled[_i].locks, "%s",
+		      pulled[_i].why);
+	ck_assert_str_eq(trail(), pulled[_i].locks ? "sign-in:ok token-removed:ok lock:ok"
+						   : "sign-in:ok");
+	card_end(&card);
+}
+END_TEST
+
+/* Before the look it says nothing: the card was seen after that. */
+START_TEST(a_card_that_was_pulled_before_it_was_looked_at_is_there) {
+	static struct card card;
+	struct token_sight sight = card_in();
+	const struct token_sight out = { .kind = TOKEN_SIGHT_CARD_OUT, .name = READER };
+	struct attempt *a;
+
+	world.policy->table.contexts[0].removal_locks = 1;
+	patient(-1);
+	card = card_make(&site_ca, "kim");
+	(void)card_enrol(&card, KIM);
+	a = begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight);
+	attempt_saw(a, &out);
+	by_card(a, &card);
+	expect_session(a, KIM, CW_ASSURANCE_STRONG);
+	ck_assert_int_eq((int)world.seat.session.lock, SEAT_UNLOCKED);
+	card_end(&card);
+}
+END_TEST
+
 START_TEST(it_locks_too_when_the_reader_goes_or_the_store_fails) {
 	static struct card card;
 	struct token_sight gone = { .kind = TOKEN_SIGHT_READER_GONE, .name = READER "      " };
@@ -511,6 +595,9 @@ static Suite *suite(void) {
 	tcase_add_test(t, a_revoked_badge_and_a_disabled_person_open_nothing);
 	tcase_add_test(t, a_badge_may_say_whose_key_it_is_and_proves_nothing_then);
 	tcase_add_test(t, CD_12_a_card_that_is_pulled_locks_where_the_context_says_so);
+	tcase_add_loop_test(t, CD_12_pulled_before_its_answer_came_it_locks_what_it_opens, 0,
+			    ARRAY_SIZE(pulled));
+	tcase_add_test(t, a_card_that_was_pulled_before_it_was_looked_at_is_there);
 	tcase_add_test(t, it_locks_too_when_the_reader_goes_or_the_store_fails);
 	tcase_add_test(t, nobodys_session_is_locked_by_a_card_that_it_does_not_run_by);
 	tcase_add_test(t, ones_own_badge_again_taps_out_and_nobody_elses);

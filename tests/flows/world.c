@@ -569,6 +569,7 @@ void apply(const struct attempt_result *result) {
 		seat_unlock(&world.seat, result, &world.now);
 	else if (result->purpose == CW_PURPOSE_REAUTH)
 		seat_reauth(&world.seat, result, &world.now);
+	(void)seat_removed(world.store, &world.seat, world.policy, &result->removed, &world.now);
 }
 
 void sign_in(uint32_t number) {
