@@ -6,66 +6,8 @@ set -u
 
 demo=$1
 careward=$2
-if ! command -v tmux >/dev/null; then
-	echo "1..0 # SKIP the terminal was NOT tested: tmux is not installed"
-	exit 0
-fi
-
-folder=$(mktemp -d)
-export TMUX_TMPDIR="$folder"
-unset TMUX
-# A tmux of our own, which ends with us, and the demo with it.
-# shellcheck disable=SC2317 # called by the trap
-finish() {
-	tmux kill-server 2>/dev/null
-	rm -rf "$folder"
-}
-trap finish EXIT
-trap 'exit 1' INT TERM HUP
-
-number=0 failed=0
-ok() {
-	number=$((number + 1))
-	echo "ok $number - $1"
-}
-not_ok() {
-	number=$((number + 1)) failed=$((failed + 1))
-	echo "not ok $number - $1"
-	screen | sed '/^ *$/d; s/^/# /'
-}
-
-screen() { tmux capture-pane -p -t demo; }
-keys() { tmux send-keys -t demo "$@"; }
-text() { tmux send-keys -t demo -l "$1"; }
-
-# shows SENTENCE WORDS: the words come onto the screen, soon.
-shows() {
-	i=0
-	while [ $i -lt 300 ]; do
-		if screen | grep -qF -- "$2"; then
-			ok "$1"
-			return 0
-		fi
-		i=$((i + 1))
-		sleep 0.1
-	done
-	not_ok "$1"
-	return 1
-}
-
-# hides SENTENCE WORDS: the words go, soon.
-hides() {
-	i=0
-	while [ $i -lt 100 ]; do
-		if ! screen | grep -qF -- "$2"; then
-			ok "$1"
-			return 0
-		fi
-		i=$((i + 1))
-		sleep 0.1
-	done
-	not_ok "$1"
-}
+# shellcheck source=tests/cli/terminal.sh
+. "${0%/*}/terminal.sh"
 
 tmux new-session -d -x 80 -y 24 -s demo "TERM=screen-256color '$demo'; echo left with \$?; cat"
 shows "commissioning hands out one-time passwords" "one-time password" || exit 1
@@ -125,6 +67,8 @@ keys Enter
 shows "nobody is signed in: care says why it is not offered" "Nobody is signed in here."
 screen | tail -n 1 | grep -qF "EMERGENCY: press F10 twice" && ok "the last of 24 lines is the glass" ||
 	not_ok "the last of 24 lines is the glass"
+screen | grep -qF "PIN" && not_ok "where nothing is virtual no hand is offered" ||
+	ok "where nothing is virtual no hand is offered"
 screen | grep -q "Nurse" && not_ok "the silent screen has no name" || ok "the silent screen has no name"
 
 keys 3

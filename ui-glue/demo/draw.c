@@ -81,7 +81,13 @@ static void draw_actions(struct pump *pump) {
 		else
 			put(ROW_ACTIONS + (int)i, 32, "%-47.47s", on ? "" : words);
 	}
+}
+
+/* Under every dialog: a card may be asked for there. */
+static void draw_hands(const struct pump *pump) {
 	mvhline(ROW_NOTES - 1, 0, ACS_HLINE, WIDTH);
+	if (pump->hands[0] != '\0')
+		put(ROW_NOTES - 1, 0, " %-79.79s", pump->hands);
 }
 
 static void draw_notes(const struct pump *pump) {
@@ -229,6 +235,8 @@ void draw_pump(struct pump *pump, int64_t now_ms) {
 	draw_notes(pump);
 	if (pump->history_open)
 		draw_history(pump);
+	else
+		draw_hands(pump);
 	if (pump->reason_wanted && !pump->status.emergency && !pump->dialog.open)
 		draw_reason();
 	if (pump->dialog.open)
@@ -251,11 +259,15 @@ void draw_commissioning(const struct hospital *h) {
 	for (unsigned i = LEE; i < N_PEOPLE; ++i) {
 		const struct person *p = &h->people[i];
 
-		put(row++, 1, "%-10s %-20s %-10s %s", p->name, p->display, p->role, p->one_time);
+		put(row++, 1, "%-10s %-20s %-10s %s%s", p->name, p->display, p->role,
+		         p->has_changed ? p->password : p->one_time,
+		         p->has_changed ? " (changed)" : "");
 	}
 	put(row + 1, 1, "%-10s %-20s %-10s %s", h->people[ADAMS].name, h->people[ADAMS].display,
 	         h->people[ADAMS].role, "changed already, to:");
 	put(row + 2, 43, "%s", h->people[ADAMS].password);
+	if (h->people[KIM].has_changed)
+		put(row + 3, 1, "Card, key and badge are kim's; how to move them is said at the pump.");
 	put(row + 4, 1, "Recovery code:  %s", h->recovery);
 	put(row + 5, 1, "Anchor:         %.32s", h->anchor);
 	put(row + 6, 1, "                %.32s", h->anchor + 32);

@@ -20,6 +20,7 @@ struct person {
 	const char *role;
 	const char *password; /* the one that is chosen at the first sign-in          */
 	char one_time[64];    /* as handed out; empty: none yet                       */
+	bool has_changed;     /* to the one above                                     */
 };
 
 enum who {

@@ -59,6 +59,7 @@ struct pump {
 	char notes[PUMP_NOTES][PUMP_LINE];
 	int64_t notes_until;   /* 0: they stay                                         */
 	char alarm[PUMP_LINE];
+	char hands[PUMP_LINE]; /* how virtual cards, keys and badges are moved; "": none   */
 	/* The glass. */
 	int64_t touched_ms;    /* first touch; 0: none                                 */
 	uint8_t emergency[16];

@@ -15,6 +15,7 @@
 #include "pump-actions.h"
 #include "ui-glue/demo/child.h"
 #include "ui-glue/demo/draw.h"
+#include "ui-glue/demo/hands.h"
 
 #define ROWS 24
 #define COLUMNS 80
@@ -22,6 +23,7 @@
 #define ESCAPE_MS 300 /* for the key that follows Esc                                 */
 
 static volatile sig_atomic_t leaving;
+static struct hands hands;
 
 static void on_signal(int number) {
 	leaving = number;
@@ -109,6 +111,16 @@ static bool always_key(struct pump *pump, wint_t key, int64_t now_ms) {
 	return true;
 }
 
+/* F6 to F8, or Esc and the digit: no key of the pump. Return: was it one? */
+static bool hands_key(struct pump *pump, char digit) {
+	char words[HANDS_LINE];
+
+	if (!hands_move(&hands, digit, words))
+		return false;
+	pump_note(pump, "%s", words);
+	return true;
+}
+
 /* A failure is on the screen: only these two keys mean anything. */
 static void failed_key(struct pump *pump, wint_t key) {
 	if (key == '\n' || key == '\r' || key == KEY_ENTER)
@@ -148,6 +160,8 @@ static bool take_key(struct pump *pump, int64_t now_ms) {
 			pump_touch_glass(pump, now_ms);
 			return true;
 		}
+		if (r == OK && key >= '6' && key <= '8' && hands_key(pump, (char)key))
+			return true;
 		escape(pump);
 		/* It was Esc, and then another key. */
 		if (r == OK)
@@ -155,6 +169,9 @@ static bool take_key(struct pump *pump, int64_t now_ms) {
 		return true;
 	}
 	if (r == KEY_CODE_YES && always_key(pump, key, now_ms))
+		return true;
+	if (r == KEY_CODE_YES && key >= KEY_F(6) && key <= KEY_F(8) &&
+	    hands_key(pump, (char)('0' + (int)(key - KEY_F(0)))))
 		return true;
 	if (pump->dialog.open) {
 		dialog_key(pump, key, r == KEY_CODE_YES);
@@ -185,6 +202,9 @@ static void run_pump(struct pump *pump) {
 		int own = cw_timeout_ms(pump->cw), wait = own >= 0 && own < 250 ? own : 250;
 
 		pump_dispatch(pump, child_now_ms());
+		hands.is_touch_wanted = pump->dialog.open &&
+					pump->dialog.prompt.field == CW_FIELD_TOUCH;
+		hands_line(&hands, pump->hands);
 		draw_pump(pump, child_now_ms());
 		if (poll(wanted, 2, wait) < 0 && errno != EINTR)
 			return;
@@ -228,6 +248,7 @@ static int commission(struct hospital *h) {
 		if (hospital_add(h, (enum who)i) != 0)
 			return -EIO;
 	}
+	hands_enrol(&hands, h);
 	return 0;
 }
 

@@ -12,14 +12,15 @@
 
 #include "pump-actions.h"
 #include "ui-glue/demo/child.h"
+#include "ui-glue/demo/hands.h"
 #include "ui-glue/demo/room.h"
 #include "ui-glue/demo/shift-step.h"
 #include "ui-glue/messages/messages.h"
 
-#define CARD_PIN "123456"
-#define KEY_PIN "98765432"
-#define CODE "7391"
-#define KIMS_BADGE "@reader tap 04A1B2C3"
+#define CARD_PIN HANDS_CARD_PIN
+#define KEY_PIN HANDS_KEY_PIN
+#define CODE HANDS_CODE
+#define KIMS_BADGE "@reader tap " HANDS_BADGE
 #define LEES_BADGE "@reader tap 04A1B2C4"
 #define BOUNCE_MS 1500 /* the same badge within a second is one tap                   */
 #define SKIP 77
