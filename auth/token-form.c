@@ -133,6 +133,18 @@ const char *token_factor_name(enum cw_factor factor) {
 	return is_token(factor) ? forms[factor].name : "none";
 }
 
+enum cw_assurance token_assurance(const struct token *token, const struct token_rules *rules) {
+	if (token->factor == CW_FACTOR_BADGE)
+		return CW_ASSURANCE_BADGE;
+	if (token->factor == CW_FACTOR_CODE)
+		return CW_ASSURANCE_CODE;
+	/* Touched by anybody: no more than a badge. */
+	return token->factor == CW_FACTOR_FIDO2 &&
+			       rules->security_key.verification != KEY_VERIFY_REQUIRED
+		       ? CW_ASSURANCE_BADGE
+		       : CW_ASSURANCE_STRONG;
+}
+
 bool token_is_sound(const struct token *token) {
 	size_t n = strnlen(token->label, sizeof(token->label));
 

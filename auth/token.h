@@ -49,6 +49,13 @@ static inline void token_wipe(struct token *token) {
 /* "badge", "code", "smartcard", "fido2"; "none" for anything that is no token. */
 const char *token_factor_name(enum cw_factor factor);
 
+/*
+ * token_assurance() - what a sign-in by it proves under these rules
+ *
+ * Return: BADGE, CODE or STRONG; STRONG for anything that is no token.
+ */
+enum cw_assurance token_assurance(const struct token *token, const struct token_rules *rules);
+
 /* Is it a token, and everything in it that its factor needs? */
 bool token_is_sound(const struct token *token);
 

@@ -9,8 +9,8 @@
 
 /*
  * Enrolled tokens. Those of others need careward.enrol, and roles that could have
- * made the account; one's own can be seen, named and revoked by whoever is signed
- * in. Nobody enrols anything for himself but a new code for a badge he has.
+ * made the account; one's own can be seen and named by whoever is signed in, and
+ * revoked by whoever has proved as much as the token proves. Nobody enrols anything for himself but a new code for a badge he has.
  */
 
 /* Is it the session of whoever asks, and open? */
@@ -191,6 +191,26 @@ int handle_token_rename(struct request *r) {
 	return e < 0 ? reply_errno(r, e) : reply(r, RESULT_OK);
 }
 
+/*
+ * Whoever has found a badge must not take its owner's card away. Return: true; false:
+ * answered.
+ */
+static bool may_revoke(struct request *r, const struct token *token) {
+	const struct policy *policy = r->engine->policy;
+	enum cw_reason reason = CW_REASON_NONE;
+
+	if (!is_own(r, token->account) ||
+	    r->seat->seat.session.assurance >= token_assurance(token, &policy->settings.tokens))
+		return true; /* of others: take_token() has asked */
+	if (request_decide(r, POLICY_ENROL, &reason) == CW_ALLOW)
+		return true;
+	record_denied(r, policy->table.action_names[policy_builtin_index(&policy->table,
+									 POLICY_ENROL)],
+		      CW_REASON_ASSURANCE);
+	(void)reply_denied(r, CW_REAUTH, CW_REASON_ASSURANCE);
+	return false;
+}
+
 int handle_token_revoke(struct request *r) {
 	cleanup_(token_wipe) struct token token = { 0 };
 	struct actor actor = request_actor(r);
@@ -199,6 +219,8 @@ int handle_token_revoke(struct request *r) {
 
 	if (e != 0)
 		return e < 0 ? e : 0;
+	if (!may_revoke(r, &token))
+		return 0;
 	administer_admins(r->engine->policy, &admins);
 	e = token_revoke(r->engine->store, &actor, &r->now, &admins, token.number);
 	return e < 0 ? reply_errno(r, e) : reply(r, RESULT_OK);

@@ -36,6 +36,29 @@ START_TEST(the_sealed_form_comes_back_as_it_was) {
 }
 END_TEST
 
+static const struct {
+	const char *why;
+	enum cw_factor factor;
+	enum key_verification verification;
+	enum cw_assurance proves;
+} worths[] = {
+	{ "a badge", CW_FACTOR_BADGE, KEY_VERIFY_REQUIRED, CW_ASSURANCE_BADGE },
+	{ "a code", CW_FACTOR_CODE, KEY_VERIFY_REQUIRED, CW_ASSURANCE_CODE },
+	{ "a card", CW_FACTOR_SMARTCARD, KEY_VERIFY_NEVER, CW_ASSURANCE_STRONG },
+	{ "a key with its PIN", CW_FACTOR_FIDO2, KEY_VERIFY_REQUIRED, CW_ASSURANCE_STRONG },
+	{ "a key that is merely touched", CW_FACTOR_FIDO2, KEY_VERIFY_NEVER, CW_ASSURANCE_BADGE },
+	{ "what is no token", CW_FACTOR_NONE, KEY_VERIFY_NEVER, CW_ASSURANCE_STRONG },
+};
+
+START_TEST(what_a_token_proves_is_what_it_takes_to_revoke_it) {
+	static struct token_rules rules;
+	const struct token token = { .factor = worths[_i].factor };
+
+	rules.security_key.verification = worths[_i].verification;
+	ck_assert_msg(token_assurance(&token, &rules) == worths[_i].proves, "%s", worths[_i].why);
+}
+END_TEST
+
 START_TEST(FD_15_the_sealed_form_is_taken_exactly_or_not_at_all) {
 	struct token token = token_of(0, factors[_i], 7);
 	struct token back = { .number = 77 };
@@ -213,6 +236,8 @@ static Suite *suite(void) {
 	TCase *rows = tcase_create("rows");
 
 	tcase_add_loop_test(t, the_sealed_form_comes_back_as_it_was, 0, N_FACTORS);
+	tcase_add_loop_test(t, what_a_token_proves_is_what_it_takes_to_revoke_it, 0,
+			    (int)ARRAY_SIZE(worths));
 	tcase_add_loop_test(t, FD_15_the_sealed_form_is_taken_exactly_or_not_at_all, 0, N_FACTORS);
 	tcase_add_loop_test(t, a_trivial_code_is_refused, 0, (int)ARRAY_SIZE(codes));
 	tcase_add_test(t, a_code_that_is_printed_on_the_badge_is_refused);

@@ -381,6 +381,78 @@ START_TEST(badge_and_code_open_care_and_the_next_tap_hands_over) {
 }
 END_TEST
 
+/* The number of one's own token of this kind; 0: none. */
+static uint64_t own_token(const char *factor) {
+	struct frame_span array, item;
+	size_t cursor = 0;
+	uint64_t number = 0;
+	char text[32];
+
+	ck_assert_uint_eq(caller_call(&ui, "token.list"), RESULT_OK);
+	ck_assert_int_eq(frame_get_array(ui.frame.body, "tokens", &array), 0);
+	while (frame_next_item(array, &cursor, &item) == 1) {
+		ck_assert_int_eq(frame_get_text(item, "factor", text, sizeof(text)), 0);
+		if (strcmp(text, factor) == 0)
+			ck_assert_int_eq(frame_get_uint(item, "number", &number), 0);
+	}
+	return number;
+}
+
+static uint64_t revoke_token(uint64_t number) {
+	uint8_t buffer[128];
+	struct frame_writer w;
+
+	caller_begin(&ui, &w, buffer, sizeof(buffer), "token.revoke");
+	frame_uint(&w, "number", number);
+	caller_send(&ui, &w);
+	return caller_reply(&ui);
+}
+
+static void is_too_weak_for(uint64_t number) {
+	uint64_t reason = 0;
+
+	ck_assert_uint_eq(revoke_token(number), RESULT_DENIED);
+	ck_assert_int_eq(frame_get_uint(ui.frame.body, "reason", &reason), 0);
+	ck_assert_uint_eq(reason, CW_REASON_ASSURANCE);
+}
+
+/* Whoever has found a badge takes nobody's card away. */
+START_TEST(PO_16_what_is_weaker_than_a_token_does_not_revoke_it) {
+	uint64_t card, badge;
+
+	begin();
+	caller_sign_in(&ui, "anna");
+	enrol("nina", "smartcard");
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_CHOICE, "1" }, { CW_FIELD_PIN, CARD_PIN }),
+			 "attempt-over");
+	enrol("nina", "badge");
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_INSERT, NULL, "reader", "tap " NINAS_BADGE }),
+			 "attempt-over");
+	ck_assert_str_eq(said, "enrolled");
+	sign_out();
+	tell("slot0", "pull");
+	(void)sleep(2); /* the same badge within a second is a bounce */
+	tap(NINAS_BADGE);
+	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_NONE, NULL);
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_CODE, NULL }), "signed-in");
+	ck_assert_uint_eq(assurance_now(), CW_ASSURANCE_BADGE);
+	card = own_token("smartcard");
+	badge = own_token("badge");
+	is_too_weak_for(card);
+	sign_out();
+	/* A password proves less than a card, too, and more than a badge. */
+	caller_sign_in(&ui, "nina");
+	is_too_weak_for(card);
+	ck_assert_uint_eq(revoke_token(badge), RESULT_OK);
+	sign_out();
+	tell("slot0", "insert");
+	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_SMARTCARD, NULL);
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_INSERT }, { CW_FIELD_PIN, CARD_PIN }), "signed-in");
+	ck_assert_uint_eq(revoke_token(card), RESULT_OK);
+	end();
+}
+END_TEST
+
 /* SHA-256 of what is to be installed. */
 #define UPDATE "an update of the pump"
 static const uint8_t digest[32] = {
@@ -506,6 +578,7 @@ int main(int argc, char **argv) {
 		how_long_a_card_takes,
 		a_key_signs_in_with_its_pin_and_not_without,
 		badge_and_code_open_care_and_the_next_tap_hands_over,
+		PO_16_what_is_weaker_than_a_token_does_not_revoke_it,
 		an_update_is_signed_by_a_card_and_by_a_second_persons_key,
 	};
 
