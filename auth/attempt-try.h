@@ -46,6 +46,8 @@ void try_entry(const struct attempt *a, const struct moment *now, enum audit_out
 /* signin-witness.c: may this person be the witness? */
 enum attempt_event witness_proved(struct attempt *a, const struct moment *now);
 
+/* signin-token.c: the one of the look that is to sign; PIN and tries are the token's. */
+void held_take(struct held *held, const struct token_candidate *c);
 /* signin-token.c: what the token that was found has to be given. */
 enum attempt_event after_look(const struct attempt *a);
 

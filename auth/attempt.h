@@ -256,8 +256,11 @@ enum attempt_event attempt_again(struct attempt *a, const char *message, enum at
 
 /* signin-person.c */
 int person_find(struct attempt *a, struct person *person);
-/* With a name said, only that person's tokens count; the account was looked up for it. */
-bool person_may_hold(const struct person *who, const struct token *token);
+/* Somebody with a token of this kind: not known by another one any more. Return: 0; -EIO. */
+int person_comes(struct attempt *a, enum cw_factor factor);
+/* The row of a token that counts for a->who. Return: 1; 0 (nobody's, or another's); -EIO. */
+int person_token(struct attempt *a, enum cw_factor factor, const uint8_t *id, size_t n,
+		 struct token *ret_token);
 int person_find_recovery(struct attempt *a, struct person *person);
 /* NULL: may be let in, with what the store says now. Otherwise: why not. */
 const char *person_trouble(const struct attempt *a, const struct person *person,

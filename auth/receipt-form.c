@@ -8,6 +8,7 @@
 
 #include "auth/receipt-cbor.h"
 #include "common/cleanup.h"
+#include "common/item.h"
 
 enum field_kind {
 	FIELD_VERSION = 0,
@@ -226,16 +227,16 @@ int receipt_form_wrap(const uint8_t *payload, size_t n_payload,
  * Reading
  */
 
-static bool get_uint(struct cbor_reader *reader, uint64_t most, uint64_t *ret_v) {
-	const struct cbor_read_item *item = cbor_next(reader);
+static bool get_uint(struct item_reader *reader, uint64_t most, uint64_t *ret_v) {
+	const struct item item = item_next(reader);
 
-	if (item->kind != CBOR_ITEM_UINT || item->v > most)
+	if (item.kind != ITEM_UINT || item.v > most)
 		return false;
-	*ret_v = item->v;
+	*ret_v = item.v;
 	return true;
 }
 
-static bool get_number(struct cbor_reader *reader, size_t size, uint8_t *p) {
+static bool get_number(struct item_reader *reader, size_t size, uint8_t *p) {
 	uint64_t most = size == 1 ? UINT8_MAX : size == 4 ? UINT32_MAX : UINT64_MAX, v;
 	uint32_t u32;
 
@@ -251,46 +252,46 @@ static bool get_number(struct cbor_reader *reader, size_t size, uint8_t *p) {
 	return true;
 }
 
-static bool get_signed(struct cbor_reader *reader, int64_t *ret_v) {
-	const struct cbor_read_item *item = cbor_next(reader);
+static bool get_signed(struct item_reader *reader, int64_t *ret_v) {
+	const struct item item = item_next(reader);
 
-	if ((item->kind != CBOR_ITEM_UINT && item->kind != CBOR_ITEM_NEGINT) ||
-	    item->v > INT64_MAX)
+	if ((item.kind != ITEM_UINT && item.kind != ITEM_NEGINT) ||
+	    item.v > INT64_MAX)
 		return false;
-	*ret_v = item->kind == CBOR_ITEM_UINT ? (int64_t)item->v : -1 - (int64_t)item->v;
+	*ret_v = item.kind == ITEM_UINT ? (int64_t)item.v : -1 - (int64_t)item.v;
 	return true;
 }
 
 /* Bytes of at most @capacity. */
-static bool get_bytes(struct cbor_reader *reader, uint8_t *p, size_t capacity, size_t *ret_n) {
-	const struct cbor_read_item *item = cbor_next(reader);
+static bool get_bytes(struct item_reader *reader, uint8_t *p, size_t capacity, size_t *ret_n) {
+	const struct item item = item_next(reader);
 
-	if (item->kind != CBOR_ITEM_BYTES || item->n > capacity)
+	if (item.kind != ITEM_BYTES || item.n > capacity)
 		return false;
-	if (item->n > 0)
-		memcpy(p, item->p, item->n);
-	*ret_n = item->n;
+	if (item.n > 0)
+		memcpy(p, item.p, item.n);
+	*ret_n = item.n;
 	return true;
 }
 
-static bool get_exactly(struct cbor_reader *reader, uint8_t *p, size_t size) {
+static bool get_exactly(struct item_reader *reader, uint8_t *p, size_t size) {
 	size_t n = 0;
 
 	return get_bytes(reader, p, size, &n) && n == size;
 }
 
-static bool get_text(struct cbor_reader *reader, char *p, size_t size) {
-	const struct cbor_read_item *item = cbor_next(reader);
+static bool get_text(struct item_reader *reader, char *p, size_t size) {
+	const struct item item = item_next(reader);
 
-	if (item->kind != CBOR_ITEM_TEXT || item->n >= size ||
-	    (item->n > 0 && memchr(item->p, 0, item->n)))
+	if (item.kind != ITEM_TEXT || item.n >= size ||
+	    (item.n > 0 && memchr(item.p, 0, item.n)))
 		return false;
-	if (item->n > 0)
-		memcpy(p, item->p, item->n);
+	if (item.n > 0)
+		memcpy(p, item.p, item.n);
 	return true;
 }
 
-static bool get_by(struct cbor_reader *reader, uint8_t *p) {
+static bool get_by(struct item_reader *reader, uint8_t *p) {
 	char word[16] = "";
 
 	if (!get_text(reader, word, sizeof(word)))
@@ -304,7 +305,7 @@ static bool get_by(struct cbor_reader *reader, uint8_t *p) {
 	return false;
 }
 
-static bool get_challenge(struct cbor_reader *reader, struct challenge *c) {
+static bool get_challenge(struct item_reader *reader, struct challenge *c) {
 	uint64_t account, purpose, seat;
 
 	if (!get_exactly(reader, c->nonce, sizeof(c->nonce)) ||
@@ -317,17 +318,17 @@ static bool get_challenge(struct cbor_reader *reader, struct challenge *c) {
 	return true;
 }
 
-static bool get_signature(struct cbor_reader *reader, unsigned person,
+static bool get_signature(struct item_reader *reader, unsigned person,
 			  struct receipt_signature *s) {
-	const struct cbor_read_item *item = cbor_next(reader);
+	const struct item item = item_next(reader);
 	uint64_t factor;
 	int64_t algorithm;
 
-	if (item->kind != CBOR_ITEM_ARRAY)
+	if (item.kind != ITEM_ARRAY)
 		return false;
-	if (item->v == 0)
+	if (item.v == 0)
 		return true;
-	if (item->v != SIGNATURE_MEMBERS || !get_uint(reader, UINT8_MAX, &factor) ||
+	if (item.v != SIGNATURE_MEMBERS || !get_uint(reader, UINT8_MAX, &factor) ||
 	    !get_signed(reader, &algorithm) || algorithm < INT32_MIN || algorithm > INT32_MAX ||
 	    !get_bytes(reader, s->public_key, sizeof(s->public_key), &s->n_public_key) ||
 	    !get_bytes(reader, s->signature, sizeof(s->signature), &s->n_signature) ||
@@ -340,7 +341,7 @@ static bool get_signature(struct cbor_reader *reader, unsigned person,
 	return true;
 }
 
-static bool get_value(struct cbor_reader *reader, enum receipt_field which,
+static bool get_value(struct item_reader *reader, enum receipt_field which,
 		      struct receipt *receipt) {
 	const struct field *field = &fields[which];
 	uint8_t *p = (uint8_t *)receipt + field->offset;
@@ -348,7 +349,7 @@ static bool get_value(struct cbor_reader *reader, enum receipt_field which,
 
 	switch (field->kind) {
 	case FIELD_VERSION:
-		return cbor_next_is(reader, CBOR_ITEM_UINT, RECEIPT_VERSION);
+		return item_is(reader, ITEM_UINT, RECEIPT_VERSION);
 	case FIELD_UINT8:
 	case FIELD_UINT32:
 	case FIELD_UINT64:
@@ -373,23 +374,23 @@ static bool get_value(struct cbor_reader *reader, enum receipt_field which,
 
 /* The three byte strings of the outer map. */
 static int read_outer(const uint8_t *bytes, size_t n, struct receipt_parts *parts,
-		      struct cbor_reader *ret_payload) {
-	struct cbor_reader reader = { .p = bytes, .n = n };
-	struct cbor_read_item items[3];
+		      struct item_reader *ret_payload) {
+	struct item_reader reader = { .p = bytes, .n = n };
+	struct item items[3];
 
-	if (n > APPROVAL_RECEIPT_MAX || !cbor_next_is(&reader, CBOR_ITEM_MAP, ARRAY_SIZE(items)))
+	if (n > APPROVAL_RECEIPT_MAX || !item_is(&reader, ITEM_MAP, ARRAY_SIZE(items)))
 		return -EBADMSG;
 	for (unsigned i = 0; i < ARRAY_SIZE(items); ++i) {
-		if (!cbor_next_is(&reader, CBOR_ITEM_UINT, i))
+		if (!item_is(&reader, ITEM_UINT, i))
 			return -EBADMSG;
-		items[i] = *cbor_next(&reader);
-		if (items[i].kind != CBOR_ITEM_BYTES)
+		items[i] = item_next(&reader);
+		if (items[i].kind != ITEM_BYTES)
 			return -EBADMSG;
 	}
 	if (items[1].n != RECEIPT_DIGESTS || items[2].n != RECEIPT_SIGNATURE || reader.n != 0)
 		return -EBADMSG;
-	*ret_payload = (struct cbor_reader){ .p = items[0].p, .n = items[0].n };
-	if (!cbor_next_is(ret_payload, CBOR_ITEM_MAP, RECEIPT_N_FIELDS))
+	*ret_payload = (struct item_reader){ .p = items[0].p, .n = items[0].n };
+	if (!item_is(ret_payload, ITEM_MAP, RECEIPT_N_FIELDS))
 		return -EBADMSG;
 	parts->payload = items[0].p;
 	parts->n_payload = items[0].n;
@@ -400,7 +401,7 @@ static int read_outer(const uint8_t *bytes, size_t n, struct receipt_parts *part
 
 int receipt_form_read(const uint8_t *bytes, size_t n, struct receipt_parts *ret_parts,
 		      struct receipt *ret_receipt) {
-	struct cbor_reader reader = { 0 };
+	struct item_reader reader = { 0 };
 	int r;
 
 	memset(ret_parts, 0, sizeof(*ret_parts));
@@ -409,7 +410,7 @@ int receipt_form_read(const uint8_t *bytes, size_t n, struct receipt_parts *ret_
 	for (unsigned i = 0; i < RECEIPT_N_FIELDS && r == 0; ++i) {
 		const uint8_t *begin = reader.p;
 
-		if (!cbor_next_is(&reader, CBOR_ITEM_UINT, i) ||
+		if (!item_is(&reader, ITEM_UINT, i) ||
 		    !get_value(&reader, (enum receipt_field)i, ret_receipt))
 			return -EBADMSG;
 		r = digest_of(begin, (size_t)(reader.p - begin),

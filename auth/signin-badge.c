@@ -28,20 +28,13 @@ static int find_badge(struct attempt *a) {
 	const struct token_sight *sight = &a->held.sight;
 	struct person *who = a->who;
 	struct token token;
-	int r;
+	int r = person_comes(a, CW_FACTOR_BADGE);
 
-	who->factor = CW_FACTOR_BADGE;
-	who->token = (struct token){ 0 };
-	who->alias[0] = '\0';
-	r = who->is_named ? person_find(a, who) : 0;
+	if (r == 0 && sight->n_id > 0 && sight->n_id <= sizeof(sight->id))
+		r = person_token(a, CW_FACTOR_BADGE, sight->id, sight->n_id, &token);
 	if (r < 0)
 		return r;
-	r = sight->n_id == 0 || sight->n_id > sizeof(sight->id)
-		    ? -ENOENT
-		    : token_find(a->auth->store, CW_FACTOR_BADGE, sight->id, sight->n_id, &token);
-	if (r < 0 && r != -ENOENT && r != -EBADMSG)
-		return r;
-	if (r == 0 && person_may_hold(a->who, &token))
+	if (r > 0)
 		who->token = token;
 	else
 		set_unknown(who, sight);

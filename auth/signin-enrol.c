@@ -135,25 +135,16 @@ static bool identity_of(const struct attempt *a, const struct token_candidate *c
 	return true;
 }
 
-static void hold(struct held *held, const struct token_candidate *c) {
-	held->candidate = c->index;
-	held->has_pad = c->has_pad;
-	held->needs_pin = (c->needs_pin || held->wants_pin) && !c->has_pad;
-	held->is_final = c->pin_final || c->tries_left == 1;
-	held->is_locked = c->pin_locked || c->tries_left == 0;
-	held->tries_left = c->tries_left;
-}
-
 static enum attempt_event go_on(struct attempt *a, const struct token_candidate *c,
 				const struct enrol_choice *choice, const struct moment *now) {
 	struct held *held = &a->held;
 
-	hold(held, c);
+	held_take(held, c);
 	a->enrol.picked = *choice;
 	a->has_answered = true;
 	if (held->is_locked)
 		return enrol_refuse(a, now, "pin-locked", "pin-locked");
-	if (held->is_final && !held->is_warned && (held->needs_pin || held->has_pad))
+	if (held->is_final && !held->is_warned)
 		return ATTEMPT_EV_WARN;
 	return held->needs_pin ? ATTEMPT_EV_ASK_PIN : ATTEMPT_EV_SIGN;
 }

@@ -91,12 +91,31 @@ int person_find(struct attempt *a, struct person *person) {
 	return person->factor == CW_FACTOR_CODE ? load_code(a, person) : load_password(a, person);
 }
 
-bool person_may_hold(const struct person *who, const struct token *token) {
+/* With a name said, only that person's tokens count; the account was looked up for it. */
+static bool may_hold(const struct person *who, const struct token *token) {
 	if (!who->is_named)
 		return true;
 	if (who->by_number)
 		return token->account == who->number;
 	return who->is_known && token->account == who->account.number;
+}
+
+int person_comes(struct attempt *a, enum cw_factor factor) {
+	struct person *who = a->who;
+
+	who->factor = factor;
+	who->token = (struct token){ 0 };
+	who->alias[0] = '\0';
+	return who->is_named ? person_find(a, who) : 0;
+}
+
+int person_token(struct attempt *a, enum cw_factor factor, const uint8_t *id, size_t n,
+		 struct token *ret_token) {
+	int r = token_find(a->auth->store, factor, id, n, ret_token);
+
+	if (r < 0)
+		return r == -ENOENT || r == -EBADMSG ? 0 : r;
+	return may_hold(a->who, ret_token) ? 1 : 0;
 }
 
 /* The recovery code belongs to nobody. Return: 0; -EIO. */

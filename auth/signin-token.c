@@ -138,7 +138,6 @@ static int pick_card(struct attempt *a, const struct token_found *found) {
 	struct token token;
 	int best = -ENOENT;
 
-	who->token = (struct token){ 0 };
 	for (uint32_t i = 0; i < found->n; ++i) {
 		const struct token_candidate *c = &found->candidates[i];
 		int r;
@@ -150,11 +149,11 @@ static int pick_card(struct attempt *a, const struct token_found *found) {
 			best = (int)i;
 			set_alias(who, &proof);
 		}
-		r = token_find(a->auth->store, CW_FACTOR_SMARTCARD,
-			       rules->by_key ? proof.key_hash : proof.id, 32, &token);
-		if (r < 0 && r != -ENOENT && r != -EBADMSG)
+		r = person_token(a, CW_FACTOR_SMARTCARD, rules->by_key ? proof.key_hash : proof.id,
+				 32, &token);
+		if (r < 0)
 			return r;
-		if (r < 0 || !person_may_hold(a->who, &token) || !is_better(&token, &who->token))
+		if (r == 0 || !is_better(&token, &who->token))
 			continue;
 		who->token = token;
 		best = (int)i;
@@ -163,23 +162,18 @@ static int pick_card(struct attempt *a, const struct token_found *found) {
 }
 
 static int find_card(struct attempt *a, const struct token_found *found) {
-	struct person *who = a->who;
-	int r, best;
+	int r = person_comes(a, CW_FACTOR_SMARTCARD), best;
 
-	who->factor = CW_FACTOR_SMARTCARD;
-	who->token = (struct token){ 0 };
-	who->alias[0] = '\0';
-	r = who->is_named ? person_find(a, who) : 0;
 	if (r < 0)
 		return r;
 	best = pick_card(a, found);
 	if (best < 0)
 		return best;
-	r = person_find(a, who);
+	r = person_find(a, a->who);
 	return r < 0 ? r : best;
 }
 
-static void hold(struct held *held, const struct token_candidate *c, struct person *who) {
+void held_take(struct held *held, const struct token_candidate *c) {
 	bool has_pin;
 
 	held->candidate = c->index;
@@ -189,8 +183,6 @@ static void hold(struct held *held, const struct token_candidate *c, struct pers
 	held->is_final = has_pin && (c->pin_final || c->tries_left == 1);
 	held->is_locked = has_pin && (c->pin_locked || c->tries_left == 0);
 	held->tries_left = c->tries_left;
-	memcpy(who->reader, c->reader, sizeof(who->reader));
-	who->reader[sizeof(who->reader) - 1] = '\0';
 }
 
 enum attempt_event after_look(const struct attempt *a) {
@@ -220,7 +212,8 @@ enum attempt_event take_found(struct attempt *a, const struct moment *now) {
 		return attempt_way_instead(a, "token-unsupported");
 	if (index < 0)
 		return attempt_fail(a, index);
-	hold(held, &found->candidates[index], a->who);
+	held_take(held, &found->candidates[index]);
+	text_copy(a->who->reader, sizeof(a->who->reader), found->candidates[index].reader);
 	a->has_answered = true;
 	if (held->is_locked)
 		return token_locked(a, now);

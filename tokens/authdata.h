@@ -4,7 +4,7 @@
 
 /* Authenticator data of a security key, taken apart; nothing in it is believed here. */
 
-#include "tokens/item.h"
+#include "common/item.h"
 #include "tokens/verify.h"
 
 enum authdata_flag {

@@ -4,7 +4,7 @@
 
 /* A public key as a security key writes it (COSE_Key), turned into our one form. */
 
-#include "tokens/item.h"
+#include "common/item.h"
 #include "tokens/verify.h"
 
 /*

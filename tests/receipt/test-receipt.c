@@ -9,7 +9,7 @@
 
 #include <careward/result.h>
 
-#include "auth/receipt-cbor.h"
+#include "common/item.h"
 #include "common/cleanup.h"
 #include "tests/receipt/maker.h"
 #include "tests/receipt/receipt-cases.h"
@@ -32,35 +32,27 @@ struct layout {
 	size_t list, signature;
 };
 
-static void skip(struct cbor_reader *reader) {
-	const struct cbor_read_item *item = cbor_next(reader);
-
-	ck_assert_int_ne(item->kind, CBOR_ITEM_OTHER);
-	if (item->kind == CBOR_ITEM_ARRAY)
-		for (uint64_t i = item->v; i > 0; --i)
-			(void)cbor_next(reader);
-}
-
 static struct layout layout_of(const uint8_t *bytes, size_t n) {
-	struct cbor_reader outer = { .p = bytes, .n = n }, inner;
+	struct item_reader outer = { .p = bytes, .n = n }, inner;
 	struct layout l = { 0 };
+	struct item payload;
 
-	ck_assert(cbor_next_is(&outer, CBOR_ITEM_MAP, 3));
-	ck_assert(cbor_next_is(&outer, CBOR_ITEM_UINT, 0));
-	inner = (struct cbor_reader){ .n = cbor_next(&outer)->n };
-	inner.p = outer.item.p;
-	ck_assert(cbor_next_is(&inner, CBOR_ITEM_MAP, N_FIELDS));
+	ck_assert(item_is(&outer, ITEM_MAP, 3));
+	ck_assert(item_is(&outer, ITEM_UINT, 0));
+	payload = item_next(&outer);
+	inner = (struct item_reader){ .p = payload.p, .n = payload.n };
+	ck_assert(item_is(&inner, ITEM_MAP, N_FIELDS));
 	for (unsigned i = 0; i < N_FIELDS; ++i) {
 		l.field[i] = (size_t)(inner.p - bytes);
-		skip(&inner);
-		skip(&inner);
+		ck_assert(item_skip(&inner));
+		ck_assert(item_skip(&inner));
 	}
 	l.field[N_FIELDS] = (size_t)(inner.p - bytes);
 	ck_assert_uint_eq(inner.n, 0);
-	ck_assert(cbor_next_is(&outer, CBOR_ITEM_UINT, 1));
-	l.list = (size_t)(cbor_next(&outer)->p - bytes);
-	ck_assert(cbor_next_is(&outer, CBOR_ITEM_UINT, 2));
-	l.signature = (size_t)(cbor_next(&outer)->p - bytes);
+	ck_assert(item_is(&outer, ITEM_UINT, 1));
+	l.list = (size_t)(item_next(&outer).p - bytes);
+	ck_assert(item_is(&outer, ITEM_UINT, 2));
+	l.signature = (size_t)(item_next(&outer).p - bytes);
 	return l;
 }
 

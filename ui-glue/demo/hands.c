@@ -26,7 +26,7 @@ static const struct {
 	{ "code of the badge", CW_FACTOR_CODE, NULL, { HANDS_CODE, HANDS_CODE, NULL }, { NULL } },
 };
 
-static bool is_wanted(const struct places *places, enum cw_factor factor) {
+static bool is_asked_for(const struct places *places, enum cw_factor factor) {
 	if (factor == CW_FACTOR_SMARTCARD)
 		return places->with_card;
 	return factor == CW_FACTOR_FIDO2 ? places->with_key : places->with_badge;
@@ -55,7 +55,7 @@ static void enrol_all(struct hands *hands, struct player *p, const char *name) {
 	bool done[sizeof(things) / sizeof(things[0])] = { false };
 
 	for (size_t i = 0; i < sizeof(things) / sizeof(things[0]); ++i)
-		if (is_wanted(hands->places, things[i].factor))
+		if (is_asked_for(hands->places, things[i].factor))
 			done[i] = enrol_one(p, name, i);
 	hands->card = done[0];
 	hands->key = done[1];
@@ -111,7 +111,7 @@ void hands_line(const struct hands *hands, char ret_line[static HANDS_LINE]) {
 
 static bool move(struct hands *hands, const char *device, const char *line, const char *words,
                  char ret_words[static HANDS_LINE]) {
-	int r = room_tell(hands->places, device, line, NULL);
+	int r = room_tell(hands->places, device, line);
 
 	(void)snprintf(ret_words, HANDS_LINE, "%s%s", r == 0 ? "You " : "It does not work: ",
 	               r == 0 ? words : strerror(-r));

@@ -35,7 +35,7 @@ int player_hand(const struct player *p, const char *deed) {
 	if (!p->places || n >= sizeof(device) || deed[1 + n] != ' ')
 		return -EINVAL;
 	(void)snprintf(device, sizeof(device), "%.*s", (int)n, deed + 1);
-	return room_tell(p->places, device, deed + n + 2, NULL);
+	return room_tell(p->places, device, deed + n + 2);
 }
 
 /* Return: the prompt is done with: the hand did something, or waits. */

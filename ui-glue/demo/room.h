@@ -17,16 +17,14 @@
  */
 
 #include "ui-glue/demo/places.h"
-
-#define ROOM_LINE 512
+#include "ui-glue/demo/room-line.h"
 
 /*
  * room_tell() - say one line to a device
  * @device:  name of its control socket: "slot0", "slot1", "reader", "key-control"
- * @ret_answer:  NULL, or what it answered, ROOM_LINE bytes
  *
  * Return: 0 ("ok ..."); -EPROTO (it refuses); -ENOENT (there is no room); -errno.
  */
-int room_tell(const struct places *places, const char *device, const char *line, char *ret_answer);
+int room_tell(const struct places *places, const char *device, const char *line);
 
 #endif

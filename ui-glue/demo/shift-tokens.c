@@ -53,12 +53,12 @@ int shift_possible(const struct places *places) {
 	if (places->with_card && (getuid() != 0 || st.st_uid != 0))
 		return cannot("cards in a room of their own need root: careward-token loads no "
 		              "module whose owner it cannot see; leave --with-card out");
-	if (places->with_card && room_tell(places, "slot0", "pull", NULL) < 0)
+	if (places->with_card && room_tell(places, "slot0", "pull") < 0)
 		return cannot("the room has no card");
-	if (places->with_key && (room_tell(places, "key-control", "reset", NULL) < 0 ||
-	                         room_tell(places, "key-control", "set-pin " KEY_PIN, NULL) < 0))
+	if (places->with_key && (room_tell(places, "key-control", "reset") < 0 ||
+	                         room_tell(places, "key-control", "set-pin " KEY_PIN) < 0))
 		return cannot("the room has no security key");
-	if (places->with_badge && room_tell(places, "reader", "state", NULL) < 0)
+	if (places->with_badge && room_tell(places, "reader", "state") < 0)
 		return cannot("the room has no badge reader");
 	return 0;
 }

@@ -2,7 +2,7 @@
 
 #include <cbor.h>
 
-#include "tokens/item.h"
+#include "common/item.h"
 
 static void got(void *context, enum item_kind kind, uint64_t v) {
 	*(struct item *)context = (struct item){ .kind = kind, .v = v };
@@ -125,6 +125,12 @@ struct item item_next(struct item_reader *reader) {
 	reader->p += result.read;
 	reader->n -= result.read;
 	return item;
+}
+
+bool item_is(struct item_reader *reader, enum item_kind kind, uint64_t v) {
+	struct item item = item_next(reader);
+
+	return item.kind == kind && item.v == v;
 }
 
 bool item_int(const struct item *item, int32_t *ret_v) {

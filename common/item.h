@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef TOKENS_ITEM_H
-#define TOKENS_ITEM_H
+#ifndef COMMON_ITEM_H
+#define COMMON_ITEM_H
 
 /*
- * CBOR that a token wrote: one item after the other, in place
+ * CBOR that somebody else wrote: one item after the other, in place
  *
  * Only definite lengths; a string is as long as what is held, or there is none.
  */
@@ -37,6 +37,9 @@ struct item_reader {
 };
 
 struct item item_next(struct item_reader *reader);
+
+/* Is the next item exactly this one? */
+bool item_is(struct item_reader *reader, enum item_kind kind, uint64_t v);
 
 /* An integer of either sign, as COSE labels things. False: not one, or beyond 32 bits. */
 bool item_int(const struct item *item, int32_t *ret_v);
