@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,6 +15,8 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "tokens/helper.h"
+
+#define THREADS_FIELD 20u /* of /proc/PID/stat: num_threads, see proc(5)              */
 
 static int socket_pair(int ret[2]) {
 	int ends[2];
@@ -69,6 +74,25 @@ void child_kill(struct child *child) {
 	/* The group is there only once it has made it: both. */
 	(void)kill(child->pid, SIGKILL);
 	(void)kill(-child->pid, SIGKILL);
+}
+
+unsigned child_threads(const struct child *child) {
+	char path[64], text[1024];
+	cleanup_(close_fdp) int fd = -1;
+	const char *p = NULL;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)child->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	/* The name may hold anything, and ends with the last bracket. */
+	p = strrchr(text, ')');
+	for (unsigned field = 2; p && field < THREADS_FIELD; ++field)
+		p = strchr(p + 1, ' ');
+	return p ? (unsigned)strtoul(p + 1, NULL, 10) : 0;
 }
 
 int child_opened(struct child *child) {

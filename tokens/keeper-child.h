@@ -35,6 +35,13 @@ int child_start(struct child *child, const struct token_rules *rules, enum cw_fa
 /* SIGKILL for it and for its group. It is reaped later. */
 void child_kill(struct child *child);
 
+/*
+ * child_threads() - how many it has now, as the kernel says
+ *
+ * Return: threads; 0: not known (no /proc, or not of this process).
+ */
+unsigned child_threads(const struct child *child);
+
 /* What it said of its library. Return: 0; -errno of it; -EAGAIN: nothing yet. */
 int child_opened(struct child *child);
 

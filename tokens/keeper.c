@@ -21,6 +21,7 @@
 #define MESSAGES_AT_ONCE 32
 #define POLL_MOST_MS 1000u     /* poll() does not count what the device slept        */
 #define CHILDREN_MAX (4u * KEEPER_HELPERS_MAX) /* with those that were killed and are dying */
+#define THREADS_MOST 32u       /* of one helper; looked at as often as poll() returns  */
 #define AGAIN_MS 200u          /* first wait after a spare that could not open       */
 #define AGAIN_MOST_MS 10000u
 
@@ -199,6 +200,25 @@ static void kill_late(struct keeper *k) {
 	}
 }
 
+/*
+ * One library must not take the threads that all helpers share (confine.c): it is
+ * ended long before its deadline.
+ */
+static void kill_many(struct keeper *k) {
+	for (uint32_t i = 0; i < CHILDREN_MAX; ++i) {
+		struct child *c = &k->children[i];
+
+		if (c->pid == 0 || c->is_dying || child_threads(c) <= THREADS_MOST)
+			continue;
+		if (c->number == 0) {
+			if (c->opened_fd >= 0)
+				tell_opened(k, c, -ECHILD);
+			put_off_spare(k, c->factor);
+		}
+		child_kill(c);
+	}
+}
+
 static void on_child_end(struct keeper *k, struct child *c, int status) {
 	enum keeper_end how = WIFSIGNALED(status) ? KEEPER_END_SIGNAL : KEEPER_END_EXIT;
 	int code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
@@ -350,6 +370,9 @@ static int next_timeout(const struct keeper *k) {
 	for (uint32_t i = 0; i < CHILDREN_MAX; ++i) {
 		const struct child *c = &k->children[i];
 
+		/* Whoever works, or watches, is looked at: how many threads are there? */
+		if (c->pid != 0 && !c->is_dying && c->number != 0 && at > now + POLL_MOST_MS)
+			at = now + POLL_MOST_MS;
 		if (c->pid != 0 && !c->is_dying && c->deadline_ms != 0 && c->deadline_ms < at)
 			at = c->deadline_ms;
 	}
@@ -398,6 +421,7 @@ static int keep(int fd, int signal_fd, bool has_own_user) {
 		while (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
 			;
 		kill_late(&k);
+		kill_many(&k);
 		reap(&k);
 	}
 }

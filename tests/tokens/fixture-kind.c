@@ -135,6 +135,12 @@ static void *thread_main(void *data) {
 	return NULL;
 }
 
+static void *wait_for_ever(void *data) {
+	for (;;)
+		(void)pause();
+	return data;
+}
+
 static int can_thread(void) {
 	pthread_t thread;
 	int ran = 0;
@@ -143,6 +149,20 @@ static int can_thread(void) {
 		return 0;
 	(void)pthread_join(thread, NULL);
 	return ran;
+}
+
+/* As many as there may be, with stacks that take no room; and never an end. */
+static void make_threads(void) {
+	pthread_attr_t small;
+	pthread_t thread;
+	unsigned n = 0;
+
+	(void)pthread_attr_init(&small);
+	(void)pthread_attr_setstacksize(&small, 64 << 10);
+	while (n < 4096 && pthread_create(&thread, &small, wait_for_ever, NULL) == 0)
+		++n;
+	for (;;)
+		(void)pause();
 }
 
 static int can_fork(void) {
@@ -268,6 +288,9 @@ static enum token_error fixture_look(void *kind, const struct token_look *look,
 	c->needs_pin = true;
 	(void)snprintf(c->reader, sizeof(c->reader), "Reader \xff\xfe %d", (int)getpid());
 	(void)snprintf(c->label, sizeof(c->label), "%d", (int)getpid());
+	if (getenv("FIXTURE_THREAD")) /* may this one have another thread?           */
+		c->n_certificate = (size_t)snprintf((char *)c->certificate, sizeof(c->certificate),
+						    "thread=%d", can_thread());
 	if (is_bad("rights"))
 		put_rights(c);
 	else if (is_bad("environment"))
@@ -286,6 +309,8 @@ static enum token_error fixture_sign(void *kind, struct token_sign *sign,
 				     uint32_t *ret_tries) {
 	misbehave("sign");
 	lie("sign");
+	if (is_bad("threads-sign"))
+		make_threads();
 	if (is_bad("bomb"))
 		bomb();
 	if (is_bad("touch"))
