@@ -10,7 +10,8 @@
 /*
  * Enrolled tokens. Those of others need careward.enrol, and roles that could have
  * made the account; one's own can be seen and named by whoever is signed in, and
- * revoked by whoever has proved as much as the token proves. Nobody enrols anything for himself but a new code for a badge he has.
+ * revoked by whoever has proved as much as the token proves. Nobody enrols anything
+ * for himself but a new code for a badge he has.
  */
 
 /* Is it the session of whoever asks, and open? */

@@ -12,6 +12,7 @@
 
 #include "broker/cards.h"
 #include "broker/engine.h"
+#include "broker/pulse.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
 
@@ -21,8 +22,6 @@
 #define GRACE_MS 1000u        /* for a helper to log out, and for the keeper to kill  */
 #define ENDED_MS 500u         /* a helper is gone: for the keeper to say why          */
 #define WATCH_AGAIN_MS 1000u
-#define WATCH_BEAT_MS 1000u   /* a watcher says so often that it is alive              */
-#define WATCH_MISSES 5u       /* so often it has not: it hangs, or there is none       */
 #define PACKETS_AT_ONCE 16
 #define SIGHTS_A_SECOND 64u
 #define TOUCHES_MAX 64u       /* of one job; the first is told                          */
@@ -73,9 +72,7 @@ struct tokens {
 	struct job jobs[JOBS_MAX];
 	struct job watch;
 	uint64_t watch_ms;   /* the watcher is started again then                     */
-	uint64_t watch_judged_ms; /* of the loop's clock: when a beat was missed last   */
-	unsigned watch_misses;
-	bool watch_lost;     /* nobody watches: an alarm                              */
+	struct pulse pulse;  /* of the watcher                                        */
 	struct cards cards;  /* that it told of                                       */
 	struct budget sights;
 	uint8_t buffer[LIMIT_FRAME];
@@ -105,7 +102,7 @@ static void wake(struct tokens *t) {
 static void judge_alarm(struct tokens *t) {
 	bool on = is_wanted(t) && (t->fd < 0 || (t->silent_ms != 0 &&
 						 now_ms(t) >= t->silent_ms + SILENT_MS) ||
-				  t->watch_lost);
+				  (t->pulse.is_lost && t->rules.n_readers > 0));
 
 	for (unsigned f = 0; f < CW_N_FACTORS; ++f)
 		on |= is_wanted(t) && t->module_failed[f];
@@ -241,8 +238,7 @@ static void on_sight(struct job *watch) {
 		return;
 	}
 	if (watch->speech->sight.kind == TOKEN_SIGHT_ALIVE) {
-		t->watch_misses = 0;
-		t->watch_lost = false;
+		pulse_beat(&t->pulse);
 		return;
 	}
 	cards_saw(&t->cards, &watch->speech->sight);
@@ -544,30 +540,14 @@ static void start_watch(struct tokens *t) {
 		watch_end(&t->watch);
 }
 
-/*
- * One that hangs ends, and another one looks. A second of this loop is one miss at
- * most, however long the device slept or the engine was held up: what the watcher
- * said meanwhile is read before the next.
- */
+/* One that hangs ends, and another one looks at once. */
 static void judge_watch(struct tokens *t) {
-	uint64_t now = uv_now(&t->engine->loop);
+	bool wanted = t->is_ready && t->rules.n_readers > 0;
 
-	if (!t->is_ready || t->rules.n_readers == 0) {
-		t->watch_misses = 0;
-		t->watch_lost = t->watch_lost && t->rules.n_readers > 0;
-		return;
+	if (pulse_judge(&t->pulse, uv_now(&t->engine->loop), wanted) && t->watch.number != 0) {
+		watch_end(&t->watch);
+		t->watch_ms = 0;
 	}
-	if (now - t->watch_judged_ms < WATCH_BEAT_MS)
-		return;
-	t->watch_judged_ms = now;
-	if (++t->watch_misses < WATCH_MISSES)
-		return;
-	t->watch_misses = 0;
-	t->watch_lost = true;
-	if (t->watch.number == 0)
-		return;
-	watch_end(&t->watch);
-	t->watch_ms = 0;
 }
 
 /* The keeper has had its time, and more: it hangs, or has lost the helper. */
@@ -691,7 +671,7 @@ void tokens_set_rules(struct tokens *tokens, const struct token_rules *rules) {
 	watch_clear(tokens);
 	cards_rules(&tokens->cards, &tokens->rules, rules);
 	tokens->watch_ms = 0;
-	tokens->watch_misses = 0;
+	tokens->pulse.misses = 0;
 	memset(tokens->module_failed, 0, sizeof(tokens->module_failed));
 	tokens->rules = *rules;
 	tokens->has_rules = true;

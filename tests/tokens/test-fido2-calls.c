@@ -104,7 +104,8 @@ static const struct way ways[] = {
 	F(AS_POINTER, const unsigned char *, fido_cred_authdata_raw_ptr, (const fido_cred_t *c),   \
 	  (c))                                                                                     \
 	F(AS_ERROR, int, fido_dev_cancel, (fido_dev_t * d), (d))                                   \
-	F(AS_ERROR, int, fido_dev_get_assert, (fido_dev_t * d, fido_assert_t * a, const char *pin), \
+	F(AS_ERROR, int, fido_dev_get_assert,                                                      \
+	  (fido_dev_t * d, fido_assert_t * a, const char *pin),                                    \
 	  (d, a, pin))                                                                             \
 	F(AS_ERROR, int, fido_dev_get_cbor_info, (fido_dev_t * d, fido_cbor_info_t * c), (d, c))   \
 	F(AS_ERROR, int, fido_dev_make_cred, (fido_dev_t * d, fido_cred_t * c, const char *pin),   \

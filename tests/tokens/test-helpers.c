@@ -333,12 +333,9 @@ START_TEST(test_bomb) {
 }
 END_TEST
 
-/*
- * RLIMIT_NPROC counts a user, and all helpers are one: whoever takes all threads is
- * ended, long before its deadline, and the next one has some again.
- */
-START_TEST(test_threads) {
-	uint64_t began = 0, job = 0;
+/* One helper is about to take all threads there are. */
+static void begin_with_threads(void) {
+	uint64_t job = 0;
 	char pair[128];
 
 	make_scratch();
@@ -354,6 +351,16 @@ START_TEST(test_threads) {
 	loop_until(&loop, &loop.n_found, 1);
 	ck_assert_str_eq(certificate(), "thread=1");
 	loop_sign(&loop, job, "1234");
+}
+
+/*
+ * RLIMIT_NPROC counts a user, and all helpers are one: whoever takes all threads is
+ * ended, long before its deadline, and the next one has some again.
+ */
+START_TEST(test_threads) {
+	uint64_t began = 0;
+
+	begin_with_threads();
 	began = loop_now();
 	loop_until(&loop, &loop.n_done, 1);
 	printf("# ended after %u ms\n", (unsigned)(loop_now() - began));
@@ -370,39 +377,25 @@ END_TEST
 START_TEST(test_threads_meanwhile) {
 	uint64_t began = 0, job = 0;
 	uint32_t starved = 0, n = 0;
-	char pair[128];
-	struct loop *l = &loop;
 
-	make_scratch();
-	make_once(scratch);
-	loop_begin(l, "threads-sign");
-	snprintf(pair, sizeof(pair), "FIXTURE_ONCE=%s", once);
-	loop_environment(l, pair);
-	loop_environment(l, "FIXTURE_THREAD=1");
-	loop.rules.deadline_ms = 120000;
-	loop_set_rules(l);
-	loop_until_alive(l);
-	job = loop_look(l);
-	loop_until(l, &l->n_found, 1);
-	loop_sign(l, job, "1234");
+	begin_with_threads();
 	began = loop_now();
 	while (access(once, F_OK) == 0)
-		loop_for(l, 5);
-	/* The counters are the newest job's from here on; the first one's end is one of them. */
+		loop_for(&loop, 5);
 	while (loop_now() - began < 3000) {
-		job = loop_look(l);
-		while (l->n_found + l->n_done == 0)
-			loop_for(l, 5);
-		if (l->n_found > 0) {
+		job = loop_look(&loop);
+		while (loop.n_found + loop.n_done == 0)
+			loop_for(&loop, 5);
+		if (loop.n_found > 0) {
 			++n;
 			starved += strcmp(certificate(), "thread=0") == 0;
 		}
-		token_job_drop(l->engine.tokens, job);
+		token_job_drop(loop.engine.tokens, job);
 	}
 	printf("# of %u helpers in 3 s %u could have no thread\n", n, starved);
 	ck_assert_uint_gt(n, starved);
-	ck_assert_int_eq(loop_job(l, "1234"), TOKEN_OK);
-	loop_end(l);
+	ck_assert_int_eq(loop_job(&loop, "1234"), TOKEN_OK);
+	loop_end(&loop);
 	remove_scratch();
 }
 END_TEST
