@@ -4,73 +4,18 @@
 #include <sqlite3.h>
 
 #include "auth/layout.h"
+#include "auth/lockout-time.h"
 #include "auth/lockout.h"
 #include "auth/row.h"
-
-/* Floors and ceilings: whatever the rules say, zeroes included. */
-#define FREE_TRIES_DEFAULT 5u
-#define FREE_TRIES_MOST 10u
-#define CODE_TRIES_MOST 3u
-#define FIRST_MS_LEAST 30000u
-#define LONGEST_MS_MOST 86400000u /* a day */
-#define DISABLE_AT_DEFAULT 100u
 
 /* A row of `lockouts`. */
 struct lockout_row {
 	struct lockout_key key;
 	uint32_t failures;
-	uint64_t remaining_ms; /* as of boot_ms of boot_id                          */
+	struct lockout_clock clock; /* boot_ms is of boot_id                          */
 	uint8_t boot_id[16];
-	uint64_t boot_ms;
 	uint8_t mac[32];
 };
-
-static uint64_t first_wait(const struct lockout_rules *rules) {
-	if (rules->first_ms < FIRST_MS_LEAST)
-		return FIRST_MS_LEAST;
-	return rules->first_ms < LONGEST_MS_MOST ? rules->first_ms : LONGEST_MS_MOST;
-}
-
-static uint64_t longest_wait(const struct lockout_rules *rules) {
-	uint64_t first = first_wait(rules);
-
-	if (rules->longest_ms < first)
-		return first;
-	return rules->longest_ms < LONGEST_MS_MOST ? rules->longest_ms : LONGEST_MS_MOST;
-}
-
-static uint32_t free_tries(const struct lockout_rules *rules, enum cw_factor factor) {
-	uint32_t most = factor == CW_FACTOR_CODE ? CODE_TRIES_MOST : FREE_TRIES_MOST;
-	uint32_t n = factor == CW_FACTOR_CODE ? rules->code_tries : rules->free_tries;
-
-	if (n == 0)
-		n = factor == CW_FACTOR_CODE ? CODE_TRIES_MOST : FREE_TRIES_DEFAULT;
-	return n > most ? most : n;
-}
-
-static uint32_t disable_at(const struct lockout_rules *rules) {
-	return rules->disable_at == 0 ? DISABLE_AT_DEFAULT : rules->disable_at;
-}
-
-uint64_t lockout_wait_ms(const struct lockout_rules *rules, uint32_t failures, uint32_t tries) {
-	uint64_t longest = longest_wait(rules);
-	uint64_t wait = first_wait(rules);
-
-	if (failures == 0 || failures < tries)
-		return 0;
-	for (uint32_t i = tries > 0 ? tries : 1; i < failures && wait < longest; ++i)
-		wait = wait > longest / 2 ? longest : 2 * wait;
-	return wait < longest ? wait : longest;
-}
-
-/* The fewest failures that are answered by the longest wait. */
-static uint32_t failures_of_longest(const struct lockout_rules *rules, uint32_t tries) {
-	uint32_t failures = tries;
-
-	while (lockout_wait_ms(rules, failures, tries) < longest_wait(rules))
-		++failures;
-	return failures;
-}
 
 static int row_mac(struct store *store, const struct lockout_row *row, uint8_t ret_mac[32]) {
 	uint8_t columns[64];
@@ -80,9 +25,9 @@ static int row_mac(struct store *store, const struct lockout_row *row, uint8_t r
 	layout_put32(&w, (uint32_t)row->key.factor);
 	layout_put32(&w, row->key.seat);
 	layout_put64(&w, row->failures);
-	layout_put64(&w, row->remaining_ms);
+	layout_put64(&w, row->clock.remaining_ms);
 	layout_put(&w, row->boot_id, sizeof(row->boot_id));
-	layout_put64(&w, row->boot_ms);
+	layout_put64(&w, row->clock.boot_ms);
 	return w.failed ? -EIO : store_mac(store, "lockout row", columns, w.n, ret_mac);
 }
 
@@ -101,8 +46,8 @@ static int row_read(struct store *store, sqlite3_stmt *stmt, const struct lockou
 	    sqlite3_column_bytes(stmt, 7) != (int)sizeof(row.mac))
 		return -EBADMSG;
 	row.failures = (uint32_t)failures;
-	row.remaining_ms = (uint64_t)remaining;
-	row.boot_ms = (uint64_t)boot_ms;
+	row.clock.remaining_ms = (uint64_t)remaining;
+	row.clock.boot_ms = (uint64_t)boot_ms;
 	memcpy(row.boot_id, sqlite3_column_blob(stmt, 5), sizeof(row.boot_id));
 	memcpy(row.mac, sqlite3_column_blob(stmt, 7), sizeof(row.mac));
 	r = row_mac(store, &row, mac);
@@ -166,10 +111,10 @@ static int row_store(struct store *store, struct lockout_row *row) {
 	if (r < 0)
 		return r;
 	if (sqlite3_bind_int64(stmt, 4, row->failures) != SQLITE_OK ||
-	    sqlite3_bind_int64(stmt, 5, (sqlite3_int64)row->remaining_ms) != SQLITE_OK ||
+	    sqlite3_bind_int64(stmt, 5, (sqlite3_int64)row->clock.remaining_ms) != SQLITE_OK ||
 	    sqlite3_bind_blob(stmt, 6, row->boot_id, sizeof(row->boot_id), SQLITE_STATIC) !=
 	            SQLITE_OK ||
-	    sqlite3_bind_int64(stmt, 7, (sqlite3_int64)row->boot_ms) != SQLITE_OK ||
+	    sqlite3_bind_int64(stmt, 7, (sqlite3_int64)row->clock.boot_ms) != SQLITE_OK ||
 	    sqlite3_bind_blob(stmt, 8, row->mac, sizeof(row->mac), SQLITE_STATIC) != SQLITE_OK)
 		return -EIO;
 	return sql_done(stmt);
@@ -188,48 +133,31 @@ static int row_delete(struct store *store, const struct lockout_key *key) {
 	return r < 0 ? r : sql_done(stmt);
 }
 
-/*
- * For how long the device has surely been on since the row was written: within
- * one boot what the boot clock has advanced; after a reboot the time since that
- * reboot. A clock that goes back has not advanced.
- */
-static uint64_t elapsed_ms(const struct lockout_row *row, const struct moment *now) {
-	if (memcmp(row->boot_id, now->boot_id, sizeof(row->boot_id)) != 0)
-		return now->boot_ms;
-	return now->boot_ms > row->boot_ms ? now->boot_ms - row->boot_ms : 0;
-}
-
 /* Brings the row to now: what remains, measured in this boot. */
 static void row_advance(struct lockout_row *row, const struct moment *now) {
-	uint64_t elapsed = elapsed_ms(row, now);
+	bool same_boot = memcmp(row->boot_id, now->boot_id, sizeof(row->boot_id)) == 0;
 
-	row->remaining_ms = row->remaining_ms > elapsed ? row->remaining_ms - elapsed : 0;
+	row->clock = lockout_advance(&row->clock, same_boot, now->boot_ms);
 	memcpy(row->boot_id, now->boot_id, sizeof(row->boot_id));
-	row->boot_ms = now->boot_ms & INT64_MAX;
 }
 
 static struct lockout lockout_of(const struct lockout_row *row, const struct lockout_rules *rules) {
-	uint64_t longest = longest_wait(rules);
-
 	return (struct lockout){
 		.failures = row->failures,
-		.remaining_ms = row->remaining_ms < longest ? row->remaining_ms : longest,
-		.disabled = row->failures >= disable_at(rules),
+		.remaining_ms = lockout_within_rules(rules, row->clock.remaining_ms),
+		.disabled = row->failures >= lockout_disable_at(rules),
 	};
 }
 
 /* What a row that cannot be believed is taken for: once the longest wait. */
 static void row_restrict(struct lockout_row *row, const struct lockout_rules *rules,
                          const struct lockout_key *key, const struct moment *now) {
-	uint32_t failures = failures_of_longest(rules, free_tries(rules, key->factor));
-
 	*row = (struct lockout_row){
 		.key = *key,
-		/* Damage must not disable anybody: that is for an administrator to undo. */
-		.failures = failures < disable_at(rules) ? failures : disable_at(rules) - 1,
+		.failures = lockout_worst_failures(rules, key->factor),
 	};
 	row_advance(row, now);
-	row->remaining_ms = longest_wait(rules);
+	row->clock.remaining_ms = lockout_longest_ms(rules);
 }
 
 /* One row, changed in a transaction of its own or in the caller's. */
@@ -292,11 +220,10 @@ int lockout_count(struct store *store, const struct lockout_rules *rules,
 		return r;
 
 	row_advance(&row, now);
-	if (row.failures < UINT32_MAX)
-		++row.failures;
-	wait = lockout_wait_ms(rules, row.failures, free_tries(rules, key->factor));
-	if (wait > row.remaining_ms)
-		row.remaining_ms = wait;
+	row.failures = lockout_one_more(row.failures);
+	wait = lockout_wait_ms(rules, row.failures, lockout_free_tries(rules, key->factor));
+	if (wait > row.clock.remaining_ms)
+		row.clock.remaining_ms = wait;
 	r = row_write(store, &row);
 	if (r < 0)
 		return r;
@@ -323,7 +250,7 @@ int lockout_uncount(struct store *store, const struct lockout_rules *rules,
 		return r;
 	row_advance(&row, now);
 	--row.failures;
-	row.remaining_ms = 0;
+	row.clock.remaining_ms = 0;
 	return row_write(store, &row);
 }
 

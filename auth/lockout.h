@@ -81,13 +81,4 @@ int lockout_clear_account(struct store *store, uint32_t account, enum cw_factor 
 /* Every 10 s: stores what remains of every wait that runs. Return: 0; -EIO. */
 int lockout_tick(struct store *store, const struct moment *now);
 
-/*
- * lockout_wait_ms() - how long to wait after so many failures
- *
- * Return: 0 below free_tries, then first_ms, doubling up to longest_ms. Never
- * falls as @failures grows, for any rules.
- */
-uint64_t lockout_wait_ms(const struct lockout_rules *rules, uint32_t failures,
-                         uint32_t free_tries);
-
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
+#include "auth/lockout-time.h"
 #include "auth/lockout.h"
 #include "common/cleanup.h"
 #include "tests/auth/device.h"
@@ -184,6 +185,21 @@ START_TEST(LK_06_the_wall_clock_is_never_read) {
 		ck_assert_int_eq(lockout_tick(device.store, &now), 0);
 		ck_assert_lockout(read_at(&kim, &now), 5, 300000);
 	}
+}
+END_TEST
+
+/* Later than the store can hold: no boot clock gets there, and if it did, nobody came in. */
+static const uint64_t latest[] = { INT64_MAX - 1, INT64_MAX, (uint64_t)INT64_MAX + 1,
+				   UINT64_MAX - 1, UINT64_MAX };
+
+START_TEST(no_time_is_too_late_to_wait) {
+	struct moment now = moment_at(0);
+
+	now.boot_ms = latest[_i];
+	ck_assert_lockout(fail_times(5, &now), 5, 300000);
+	ck_assert_lockout(read_at(&kim, &now), 5, 300000);
+	ck_assert_int_eq(lockout_tick(device.store, &now), 0);
+	ck_assert_lockout(read_at(&kim, &now), 5, 300000);
 }
 END_TEST
 
@@ -619,6 +635,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, LK_05_a_reboot_into_1970_resumes_the_wait);
 	tcase_add_test(t, LK_05_a_wait_is_never_longer_than_the_rule_of_today);
 	tcase_add_loop_test(t, LK_06_the_wall_clock_is_never_read, 0, (int)ARRAY_SIZE(walls));
+	tcase_add_loop_test(t, no_time_is_too_late_to_wait, 0, (int)ARRAY_SIZE(latest));
 	tcase_add_test(t, LK_07_reboots_neither_end_nor_prolong_the_wait);
 	tcase_add_test(t, LK_07_time_switched_off_does_not_count);
 	tcase_add_test(t, a_boot_clock_that_goes_back_shortens_nothing);

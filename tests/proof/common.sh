@@ -50,6 +50,16 @@ wp() {
 		-wp-timeout "$limit" -wp-par 2 -wp-cache none -wp-session "$out/session" "$@" 2>&1
 }
 
+# What is proved, one file in a line.
+proved_files() {
+	sed -n 's/^\([a-z].*\.c\) .*/\1/p' tests/proof/goals
+}
+
+# lemmas_of FILE: its lemmas, with commas between them.
+lemmas_of() {
+	sed -n 's/^bool \([a-z_]*\)(.*/\1/p' "$1" | tr '\n' ',' | sed 's/,$//'
+}
+
 # goals FILE: "proved all" out of a log; nothing when there is no such line.
 goals() {
 	sed -n 's|^\[wp\] Proved goals: *\([0-9]*\) */ *\([0-9]*\)$|\1 \2|p' "$1"
