@@ -27,6 +27,7 @@ need_provers() {
 configure_provers() {
 	mkdir -p "$out/home" || exit 1
 	out=$(cd "$out" && pwd) || exit 1
+	mkdir -p "$out/session/script" && cp tests/proof/scripts/*.json "$out/session/script/" || exit 1
 	if ! HOME=$out/home why3 config detect >"$out/why3.txt" 2>&1; then
 		cat "$out/why3.txt" >&2
 		echo "proof: why3 config detect failed" >&2
@@ -34,19 +35,26 @@ configure_provers() {
 	fi
 }
 
-# frama_c INCLUDE_DIR ARGUMENT...: the kernel options of every run.
+root=$PWD
+
+# frama_c DIR ARGUMENT...: the kernel options of every run. What DIR holds is taken from
+# there, all else from the tree; Frama-C looks where it stands before it looks anywhere.
 frama_c() {
 	first=$1
 	shift
-	HOME=$out/home frama-c -c11 -machdep gcc_x86_64 \
-		-cpp-extra-args="-I$first -Iinclude -I." "$@"
+	(
+		cd "$first" || exit
+		HOME=$out/home frama-c -c11 -machdep gcc_x86_64 \
+			-cpp-extra-args="-I$root/include -I$root" "$@"
+	)
 }
 
-# wp INCLUDE_DIR ARGUMENT...: one proof; prints what Frama-C prints.
+# wp DIR ARGUMENT...: one proof; prints what Frama-C prints. The two goals
+# that have a script are proved by following it, all others by the provers.
 wp() {
 	dir=$1
 	shift
-	frama_c "$dir" -wp -wp-rte -warn-unsigned-overflow -wp-prover cvc4,z3 \
+	frama_c "$dir" -wp -wp-rte -warn-unsigned-overflow -wp-prover script,cvc4,z3 \
 		-wp-timeout "$limit" -wp-par 2 -wp-cache none -wp-session "$out/session" "$@" 2>&1
 }
 
@@ -60,9 +68,15 @@ lemmas_of() {
 	sed -n 's/^bool \([a-z_]*\)(.*/\1/p' "$1" | tr '\n' ',' | sed 's/,$//'
 }
 
-# goals FILE: "proved all" out of a log; nothing when there is no such line.
+# goals FILE: "proved all" out of a log, summed up; nothing when there is no such line.
 goals() {
-	sed -n 's|^\[wp\] Proved goals: *\([0-9]*\) */ *\([0-9]*\)$|\1 \2|p' "$1"
+	sed -n 's|^\[wp\] Proved goals: *\([0-9]*\) */ *\([0-9]*\)$|\1 \2|p' "$1" |
+		awk '{ proved += $1; all += $2 } END { if (NR > 0) print proved, all }'
+}
+
+# has_lemmas FILE: are there lemmas in its contracts, apart from those in functions?
+has_lemmas() {
+	grep -q '^  lemma ' "$1"
 }
 
 # The fields of the state that a verdict on guarded and sensitive may rest on.
@@ -70,7 +84,7 @@ may_read="assurance confirmed confirmed_how contexts_later contexts_now false_la
 flags lease_until lock_at policy_generation reauth_assurance reauth_at roles session
 signals_until suspended true_later true_now"
 
-# sources INCLUDE_DIR FILE FUNCTION: fields of *s that its result comes from, in one line.
+# sources DIR FILE FUNCTION: fields of *s that its result comes from, in one line.
 sources() {
 	frama_c "$1" -deps -lib-entry -main "$3" "$2" 2>/dev/null | awk -v f="$3" '
 		$0 == "[from] Function " f ":" { on = 1; next }
@@ -87,7 +101,7 @@ sources() {
 		}' | sed 's/^\.//' | LC_ALL=C sort -u | tr '\n' ' '
 }
 
-# reads_only_what_it_may INCLUDE_DIR FILE FUNCTION: by dependency analysis.
+# reads_only_what_it_may DIR FILE FUNCTION: by dependency analysis.
 reads_only_what_it_may() {
 	found=$(sources "$1" "$2" "$3")
 	allowed=$(echo $may_read | tr ' ' '\n' | LC_ALL=C sort -u | tr '\n' ' ')

@@ -46,18 +46,22 @@ apply() {
 	' "$1" "$file" >"$file.new" && mv "$file.new" "$file"
 }
 
-# copy_proved DIR: what is proved, and the headers of its folders. A file that the
-# lemmas include is looked for beside them first, and only then in the tree.
+# copy_proved DIR: what is proved, and the headers of its folders.
 copy_proved() {
 	rm -rf "$1"
 	for file in $(proved_files) policy/*.h wire/*.h auth/*.h; do
 		mkdir -p "$1/${file%/*}" && cp "$file" "$1/$file" || return
 	done
-	mv "$1/$here"/*.c "$1"
 }
 
-file_of_lemma() {
-	grep -l "^bool $1(" $here/lemmas*.c | sed 's|.*/||'
+# try_lemma DIR NAME: a function of a file of lemmas, or a lemma in a contract there.
+try_lemma() {
+	file=$(grep -lE "^bool $2\(|^  lemma $2[ {:]" $here/lemmas*.c)
+	if grep -q "^bool $2(" "$file"; then
+		try_goals "$1" "$file" "$2" ""
+	else
+		try_goals "$1" "$file" "" "$2"
+	fi
 }
 
 # try NUMBER: writes the outcome to $out/mutant-NUMBER/result.
@@ -72,7 +76,7 @@ try() {
 	prove=$(field "$block" prove)
 	case $prove in
 	sources\ *) try_sources "$dir" "${prove#sources }" ;;
-	lemma\ *) try_goals "$dir" "$(file_of_lemma "${prove#lemma }")" "${prove#lemma }" "" ;;
+	lemma\ *) try_lemma "$dir" "${prove#lemma }" ;;
 	*) try_goals "$dir" "$(field "$block" file)" "$prove" "$(field "$block" only)" ;;
 	esac >"$dir/result"
 }
@@ -88,7 +92,7 @@ try_sources() {
 }
 
 try_goals() {
-	wp "$1" -wp-fct "$3" ${4:+-wp-prop="$4"} "$1/$2" >"$1/log"
+	wp "$1" ${3:+-wp-fct "$3"} ${4:+-wp-prop="$4"} "$1/$2" >"$1/log"
 	# shellcheck disable=SC2046 # two numbers
 	set -- $(goals "$1/log")
 	if [ $# -ne 2 ]; then

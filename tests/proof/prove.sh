@@ -40,13 +40,16 @@ log_of() {
 	echo "$out/$(echo "${1%.c}" | tr / -).txt"
 }
 
-# prove_all FILE...: one after the other.
+# prove_all FILE...: one after the other. Of a file of lemmas not what it includes.
 prove_all() {
 	for file; do
-		only=
-		case $file in $here/*) only="-wp-fct $(lemmas_of "$file")" ;; esac
-		# shellcheck disable=SC2086 # an option and its value, or nothing
-		wp . $only "$file" >"$(log_of "$file")"
+		case $file in
+		$here/*)
+			wp . -wp-fct "$(lemmas_of "$file")" "$file"
+			! has_lemmas "$file" || wp . -wp-prop=@lemma "$file"
+			;;
+		*) wp . "$file" ;;
+		esac >"$(log_of "$file")"
 	done
 }
 
