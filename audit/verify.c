@@ -15,6 +15,7 @@
 
 #include "audit/entry.h"
 #include "audit/verify-internal.h"
+#include "common/bytes.h"
 #include "common/cleanup.h"
 #include "common/secret.h"
 
@@ -199,13 +200,14 @@ static int name_mismatch(struct verifier *v, const struct row *row,
 			    row->seq > 1 ? "the entry before it" : "the beginning of this journal");
 }
 
-/* Return: 0; 1 (found); -errno. Without keys, only that it is there. */
+/* Return: 0; 1 (found); -errno. Without keys, only that it is there and has its form. */
 static int check_text(struct verifier *v, uint64_t seq, enum entry_text what,
 		      const uint8_t expected[STORE_HASH]) {
 	static const char *const names[TEXT_N] = { [TEXT_NAME] = "name", [TEXT_TEXT] = "text" };
 	cleanup_(reset_stmtp) sqlite3_stmt *stmt = NULL;
 	uint8_t plain[LIMIT_TEXT], hash[STORE_HASH];
 	size_t n = sizeof(plain), n_sealed;
+	bool whole;
 	int rc, r;
 
 	r = store_prepare(v->store, "SELECT salt, sealed FROM texts WHERE seq = ?1 AND what = ?2",
@@ -223,15 +225,15 @@ static int check_text(struct verifier *v, uint64_t seq, enum entry_text what,
 		return verify_sqlite(v, rc, "the table of texts");
 	v->n_texts++;
 	n_sealed = (size_t)sqlite3_column_bytes(stmt, 1);
-	if (n_sealed == 0) {
-		v->report->n_texts_erased++;
+	whole = sqlite3_column_bytes(stmt, 0) == 16 &&
+		(n_sealed == 0 || n_sealed >= STORE_SEAL_OVERHEAD);
+	v->report->n_texts_erased += whole && n_sealed == 0;
+	if (whole && (n_sealed == 0 || !v->store->ks))
 		return 0;
-	}
-	if (!v->store->ks)
-		return 0;
-	r = store_unseal(v->store, "texts", (int64_t)seq, (uint64_t)what,
-			 sqlite3_column_blob(stmt, 1), n_sealed, plain, &n);
-	if (r == 0 && sqlite3_column_bytes(stmt, 0) == 16) {
+	r = whole ? store_unseal(v->store, "texts", (int64_t)seq, (uint64_t)what,
+				 sqlite3_column_blob(stmt, 1), n_sealed, plain, &n)
+		  : -EBADMSG;
+	if (r == 0) {
 		r = chain_text(v->store, sqlite3_column_blob(stmt, 0), plain, n, hash);
 		explicit_bzero(plain, sizeof(plain));
 		if (r == 0 && equal_32(hash, expected))
@@ -251,6 +253,20 @@ static int check_texts(struct verifier *v, const struct entry_view *view, uint64
 		if (view->text_hash[what])
 			r = check_text(v, seq, (enum entry_text)what, view->text_hash[what]);
 	return r;
+}
+
+/* The time of the beginning is a copy out of the first entry. */
+static int check_created(struct verifier *v, const struct journal_entry *first) {
+	uint8_t created[8];
+	int r = store_meta_get(v->store, "created", created, sizeof(created));
+
+	if (r < 0 && r != -ENOENT && r != -EBADMSG)
+		return r;
+	if (r < 0 || get_le64(created) != (uint64_t)first->at.wall_ms)
+		return verify_found(v, VERIFY_COLUMN_DIFFERS, 1,
+				    "entry 1: is not of the time at which the journal is said to "
+				    "begin");
+	return 0;
 }
 
 /* Body against columns, and what the indexes have to hold. */
@@ -296,6 +312,8 @@ static int check_row(struct verifier *v, const struct row *row) {
 				    r == -ENOTSUP ? "is of another version than this program reads"
 						  : "cannot be understood (malformed)");
 	r = check_columns(v, row, &view);
+	if (r == 0 && row->seq == 1)
+		r = check_created(v, &view.fixed);
 	if (r == 0)
 		r = check_texts(v, &view, row->seq);
 	if (r != 0)
@@ -423,6 +441,19 @@ static int check_open_key(struct verifier *v) {
 	return 0;
 }
 
+/* The first key becomes durable with the first entry, and not before. */
+static int check_empty(struct verifier *v) {
+	int64_t n = 0;
+	/* Counted anew: that entry may have been written just now. */
+	int r = number(v, "SELECT count(*) FROM journal", &n);
+
+	if (r == 0 && n == 0)
+		r = verify_found(v, VERIFY_TRUNCATED, 0,
+				 "the journal is empty, but its first key is recorded: entries "
+				 "were cut off");
+	return r;
+}
+
 static int check_anchor(struct verifier *v) {
 	int r = store_meta_get(v->store, "anchor", v->key, STORE_HASH);
 
@@ -437,7 +468,7 @@ static int check_anchor(struct verifier *v) {
 		return verify_found(
 			v, VERIFY_ANCHOR_DIFFERS, 0,
 			"the first key of the journal is not the one given: another journal");
-	return 0;
+	return v->all == 0 && v->n_seals == 0 ? check_empty(v) : 0;
 }
 
 /* The stored hash of an entry that the quick way does not recompute. */
@@ -526,10 +557,13 @@ static int start(struct verifier *v) {
 	return r != 0 ? r : next_epoch(v, 1);
 }
 
-/* Texts that no entry speaks of. */
+/* Texts that no entry speaks of; those of entries that were written meanwhile have one. */
 static int check_text_count(struct verifier *v) {
 	int64_t n = 0;
-	int r = number(v, "SELECT count(*) FROM texts WHERE seq >= ?1 AND seq <= ?2", &n);
+	int r = number(v,
+		       "SELECT count(*) FROM texts WHERE seq >= ?1 AND (seq <= ?2 OR NOT EXISTS "
+		       "(SELECT 1 FROM journal WHERE journal.seq = texts.seq))",
+		       &n);
 
 	if (r == 0 && (uint64_t)n != v->n_texts)
 		r = verify_found(v, VERIFY_TEXT_DIFFERS, 0,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "audit/entry.h"
+#include "audit/schema.h"
 #include "common/cleanup.h"
 #include "tests/audit/fixture.h"
 
@@ -83,6 +84,32 @@ START_TEST(the_page_names_every_flag_and_tag) {
 }
 END_TEST
 
+/* Its lines are broken, and indented, where the page has no more room. */
+START_TEST(the_page_has_the_schema_word_for_word) {
+	static char text[65536];
+	cleanup_(close_filep) FILE *page = page_open();
+	size_t n = fread(text, 1, sizeof(text) - 1, page), at = 0;
+	unsigned statements = 0;
+	char *next = text;
+
+	ck_assert_uint_lt(n, sizeof(text) - 1);
+	for (size_t i = 0; i < n; ++i)
+		if (!(strchr(" \n", text[i]) && at > 0 && text[at - 1] == ' '))
+			text[at++] = text[i] == '\n' ? ' ' : text[i];
+	text[at] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(schema_statements); ++i) {
+		char *found = strstr(next, schema_statements[i]);
+
+		ck_assert_msg(found != NULL, "not there, or not in its place: %s",
+			      schema_statements[i]);
+		next = found + strlen(schema_statements[i]);
+	}
+	for (const char *p = text; (p = strstr(p, " CREATE ")) != NULL; ++p)
+		statements++;
+	ck_assert_uint_eq(statements, ARRAY_SIZE(schema_statements));
+}
+END_TEST
+
 int main(void) {
 	Suite *suite = suite_create("docs");
 	TCase *tc = tcase_create("docs");
@@ -90,6 +117,7 @@ int main(void) {
 	tcase_add_test(tc, the_page_lists_every_event_once_with_a_meaning);
 	tcase_add_test(tc, the_page_lists_every_outcome);
 	tcase_add_test(tc, the_page_names_every_flag_and_tag);
+	tcase_add_test(tc, the_page_has_the_schema_word_for_word);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }
