@@ -195,7 +195,7 @@ def edits_of_entries(bench, bases):
             bench.compare(f"{seq}: {column} = {value}", base, edit)
             bench.compare(f"{seq}: {column} = {value}, rechained", base, both(edit, rechain(seq)))
         masks = (0x01, 0x80) if seq == 6 else (0x01,)
-        for at in range(0, len(body), 1 if seq == 6 else 5):
+        for at in range(0, len(body), 1 if seq == 6 else 9):
             for mask in masks:
                 edit = sql(("UPDATE journal SET body = ? WHERE seq = ?", (flipped(body, at, mask), seq)))
                 bench.compare(f"{seq}: byte {at} ^ {mask}", base, edit)
