@@ -10,7 +10,6 @@
 #include "audit/store.h"
 
 #define STORE_FILE           "careward.db"
-#define STORE_LOCK           "careward.lock"
 #define STORE_APPLICATION_ID 0x43617265 /* "Care" */
 
 #define STORE_HASH 32u /* SHA-256, and an Ed25519 public key */

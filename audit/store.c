@@ -76,15 +76,17 @@ static int file_check(int dirfd, enum store_mode mode) {
 	return 0;
 }
 
-/* One writer. Return: 0; -EBUSY; -ENOSPC; -EROFS; -EIO. */
-static int lock_writer(int dirfd, int *ret_fd) {
-	cleanup_(close_fdp) int fd = openat(
-		dirfd, STORE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+/* What is locked: the directory itself. A file in it could be another one for the next writer. */
+static int open_lock(int dirfd) {
+	return openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
 
-	if (fd < 0)
-		return errno == ENOSPC || errno == EROFS ? -errno : -EIO;
-	if (fchmod(fd, 0600) < 0)
-		return -EIO;
+/* One writer. Return: 0; -EBUSY; -EROFS; -EIO. */
+static int lock_writer(int dirfd, int *ret_fd) {
+	cleanup_(close_fdp) int fd = open_lock(dirfd);
+
+	if (fd < 0 || faccessat(dirfd, ".", W_OK, 0) < 0)
+		return errno == EROFS ? -errno : -EIO;
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? -EBUSY : -EIO;
 	*ret_fd = fd;
@@ -93,8 +95,7 @@ static int lock_writer(int dirfd, int *ret_fd) {
 }
 
 bool store_is_busy(int dirfd) {
-	cleanup_(close_fdp) int fd = openat(dirfd, STORE_LOCK, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
-	                                                               O_NONBLOCK);
+	cleanup_(close_fdp) int fd = open_lock(dirfd);
 
 	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
