@@ -22,6 +22,7 @@
 #include "broker/carewardd.h"
 #include "broker/listen.h"
 #include "broker/sandbox.h"
+#include "broker/say.h"
 #include "broker/seats-find.h"
 #include "broker/supervisor.h"
 #include "broker/token-start.h"
@@ -55,7 +56,7 @@ struct identity {
 };
 
 static int complain(const char *what, int error) {
-	(void)fprintf(stderr, "carewardd: %s: %s\n", what, strerror(-error));
+	say("%s: %s", what, strerror(-error));
 	return EXIT_FAILED;
 }
 
@@ -84,16 +85,13 @@ static int identify(const char *user, struct identity *ret_identity) {
 		return 0;
 	entry = getpwnam(user);
 	if (!entry) {
-		(void)fprintf(stderr,
-		              "carewardd: there is no user \"%s\" to run as: create it, or name "
-		              "another with --user\n",
-		              user);
+		say("there is no user \"%s\" to run as: create it, or name another with --user",
+		    user);
 		return -ENOENT;
 	}
 	*ret_identity = (struct identity){entry->pw_uid, entry->pw_gid};
 	if (entry->pw_uid == 0)
-		(void)fprintf(stderr, "carewardd: running as root, without its privileges: for "
-		                      "trials only\n");
+		say("running as root, without its privileges: for trials only");
 	return 0;
 }
 
@@ -120,10 +118,8 @@ static int open_state(const char *path, const struct identity *who, int *ret_fd)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (st.st_uid != who->uid || (st.st_mode & (S_IRWXG | S_IRWXO))) {
-		(void)fprintf(stderr,
-		              "carewardd: %s has to belong to uid %u, with mode 0700: it holds keys "
-		              "and accounts\n",
-		              path, who->uid);
+		say("%s has to belong to uid %u, with mode 0700: it holds keys and accounts",
+		    path, who->uid);
 		return -EPERM;
 	}
 	*ret_fd = fd;
@@ -151,7 +147,7 @@ static void tell_source(const struct seats *seats) {
 	};
 
 	if (texts[seats->source])
-		(void)fprintf(stderr, "carewardd: %s\n", texts[seats->source]);
+		say("%s", texts[seats->source]);
 }
 
 static int bind_seats(const struct options *o, const struct identity *who,
@@ -179,8 +175,8 @@ static int start_tokens(const struct options *o) {
 	int fd = token_start(o->token_helper, o->token_user);
 
 	if (fd < 0 && o->token_helper[0] != '\0')
-		(void)fprintf(stderr, "carewardd: %s: %s: there will be no cards, keys and readers\n",
-		              o->token_helper, strerror(-fd));
+		say("%s: %s: there will be no cards, keys and readers",
+		    o->token_helper, strerror(-fd));
 	return fd < 0 ? -1 : fd;
 }
 
@@ -300,7 +296,7 @@ static int print_seats(const struct options *o) {
 }
 
 static int usage(const char *what) {
-	(void)fprintf(stderr, "carewardd: %s; see carewardd(8), or --help\n", what);
+	say("%s; see carewardd(8), or --help", what);
 	return EXIT_USAGE;
 }
 
@@ -348,8 +344,7 @@ static int read_options(int argc, char **argv, struct options *o) {
 		return EXIT_FAILED;
 	r = poptGetNextOpt(context);
 	if (r < -1) {
-		(void)fprintf(stderr, "carewardd: %s: %s\n",
-		              poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(r));
+		say("%s: %s", poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(r));
 		result = EXIT_USAGE;
 	} else if (poptPeekArg(context)) {
 		result = usage("there are no arguments but options");
@@ -378,7 +373,8 @@ int main(int argc, char **argv) {
 	cleanup_(free_options) struct options o = {.ready_fd = -1};
 	int r;
 
-	if (!fill_standard_descriptors())
+	/* Libraries find files, and code to load, by it: what there is to say stands in the files. */
+	if (clearenv() != 0 || !fill_standard_descriptors())
 		return EXIT_FAILED;
 	r = read_options(argc, argv, &o);
 	if (r >= 0)

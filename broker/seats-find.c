@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/say.h"
 #include "common/cleanup.h"
 #include "policy/config.h"
 
@@ -18,7 +19,7 @@ static void print_messages(const struct policy_messages *messages) {
 		const struct policy_message *m = &messages->list[i];
 
 		if (m->severity == POLICY_ERROR)
-			(void)fprintf(stderr, "carewardd: %s:%u: %s\n", m->file, m->line, m->text);
+			say("%s:%u: %s", m->file, m->line, m->text);
 	}
 }
 
@@ -49,10 +50,8 @@ static uint32_t group_of(const struct seat_rules *rules, uint32_t gid) {
 	group = getgrnam(rules->group);
 	if (group)
 		return group->gr_gid;
-	(void)fprintf(stderr,
-	              "carewardd: seat \"%s\": there is no group \"%s\"; until there is, only the "
-	              "broker's own group can connect\n",
-	              rules->name, rules->group);
+	say("seat \"%s\": there is no group \"%s\"; until there is, only the broker's own group "
+	    "can connect", rules->name, rules->group);
 	return gid;
 }
 
@@ -61,10 +60,8 @@ static uint32_t user_of(const struct seat_rules *rules) {
 
 	if (user)
 		return user->pw_uid;
-	(void)fprintf(stderr,
-	              "carewardd: seat \"%s\": there is no user \"%s\"; until there is, nobody can "
-	              "connect\n",
-	              rules->name, rules->user);
+	say("seat \"%s\": there is no user \"%s\"; until there is, nobody can connect",
+	    rules->name, rules->user);
 	return SEAT_NO_UID;
 }
 

@@ -31,7 +31,7 @@ PARTS = (
      "policy/decide.[ch] policy/contexts.[ch] policy/table.h policy/token-rules.h"),
     ("supervisor", "makes sockets, forks, restarts, empties rings",
      "broker/carewardd.[ch] broker/supervisor.[ch] broker/offspring.[ch] broker/listen.[ch] broker/rings.[ch] "
-     "broker/sandbox.[ch] broker/seats*.[ch] broker/spool.[ch] broker/token-start.[ch] broker/control.h "
+     "broker/sandbox.[ch] broker/say.[ch] broker/seats*.[ch] broker/spool.[ch] broker/token-start.[ch] broker/control.h "
      "wire/ring*.[ch]"),
     ("spool writer", "writes into one file", "broker/spool-writer.c broker/spool-file.[ch]"),
     ("token helper", "careward-token: keeper, watcher, helpers",
