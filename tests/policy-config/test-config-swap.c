@@ -111,6 +111,18 @@ WRAP_OPENAT(openat64)
 WRAP_FSTAT(fstat)
 WRAP_FSTAT(fstat64)
 
+#define WRAP_FSTATAT(name)                                                                         \
+	int __real_##name(int dirfd, const char *path, struct stat *st, int flags);                \
+	int __wrap_##name(int dirfd, const char *path, struct stat *st, int flags);                \
+	int __wrap_##name(int dirfd, const char *path, struct stat *st, int flags) {               \
+		int r = __real_##name(dirfd, path, st, flags);                                     \
+		called();                                                                          \
+		return r;                                                                          \
+	}
+
+WRAP_FSTATAT(fstatat)
+WRAP_FSTATAT(fstatat64)
+
 ssize_t __real_read(int fd, void *p, size_t n);
 ssize_t __wrap_read(int fd, void *p, size_t n);
 

@@ -27,8 +27,8 @@ static int actions_fill(posix_spawn_file_actions_t *actions, int fd) {
 }
 
 static int spawn(const struct cw_options *options, int fd, int *ret_pid) {
-	static char name[] = "carewardd", embedded[] = "--embedded", state[] = "--state",
-		    config[] = "--config";
+	char name[] = "carewardd", embedded[] = "--embedded", state[] = "--state",
+	     config[] = "--config";
 	char *none[] = { NULL };
 	char *argv[] = { name,   embedded,
 			 state,  (char *)(uintptr_t)options->embedded,
