@@ -50,7 +50,7 @@ static const struct {
 	{ "what is no token", CW_FACTOR_NONE, KEY_VERIFY_NEVER, CW_ASSURANCE_STRONG },
 };
 
-START_TEST(what_a_token_proves_is_what_it_takes_to_revoke_it) {
+START_TEST(PO_16_what_a_token_proves_is_what_it_takes_to_revoke_it) {
 	static struct token_rules rules;
 	const struct token token = { .factor = worths[_i].factor };
 
@@ -236,7 +236,7 @@ static Suite *suite(void) {
 	TCase *rows = tcase_create("rows");
 
 	tcase_add_loop_test(t, the_sealed_form_comes_back_as_it_was, 0, N_FACTORS);
-	tcase_add_loop_test(t, what_a_token_proves_is_what_it_takes_to_revoke_it, 0,
+	tcase_add_loop_test(t, PO_16_what_a_token_proves_is_what_it_takes_to_revoke_it, 0,
 			    (int)ARRAY_SIZE(worths));
 	tcase_add_loop_test(t, FD_15_the_sealed_form_is_taken_exactly_or_not_at_all, 0, N_FACTORS);
 	tcase_add_loop_test(t, a_trivial_code_is_refused, 0, (int)ARRAY_SIZE(codes));
