@@ -120,7 +120,7 @@ int bench_scratch(struct bench *b, const char *name, char *ret_path, size_t n_pa
 static _Noreturn void usage(int status) {
 	(void)fprintf(status ? stderr : stdout,
 	              "usage: bench [--quick] [--format table|json] [--dir DIRECTORY] [--only GROUP]\n"
-	              "groups: check, record, glass, password, verify, tokens, key\n");
+	              "groups: check, record, glass, password, verify, tokens, key, proof\n");
 	exit(status);
 }
 

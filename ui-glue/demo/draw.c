@@ -102,7 +102,7 @@ static void draw_bottom(const struct pump *pump, int64_t now_ms) {
 
 	if (pump->status.emergency)
 		bar(bottom(ROW_EMERGENCY), pump->status.still_needed
-					   ? " EMERGENCY  Is it still needed? E ends it; nothing else does."
+					   ? " EMERGENCY  Is it still needed? E ends it."
 					   : " EMERGENCY  Care is open to everybody. E ends it.");
 	put(bottom(ROW_KEYS), 1, "%-79s",
 	         pump_is_silent(pump)
@@ -272,7 +272,7 @@ void draw_commissioning(const struct hospital *h) {
 	put(row + 5, 1, "Anchor:         %.32s", h->anchor);
 	put(row + 6, 1, "                %.32s", h->anchor + 32);
 	put(row + 8, 1, "A one-time password can do nothing but be changed. A new one has 12 characters");
-	put(row + 9, 1, "or more, 15 for whoever may do more than care.");
+	put(row + 9, 1, "or more, 15 for whoever may do more than care, as all of these may.");
 	put(row + 10, 1, "Command line at this device: %.50s VERB", h->broker->places->cli);
 	put(row + 11, 5, "--socket %.50s --broker-uid %.8s", h->broker->service,
 	         h->broker->uid_text);
