@@ -3,12 +3,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <openssl/pem.h>
 
 #include <careward/device.h>
 #include <careward/sign_in.h>
 
 #include "run.h"
+#include "tests/tokens/authority.h"
 
 /* The real broker with careward-token, whose kind of token does what it is told. */
 
@@ -313,6 +317,111 @@ START_TEST(careward_token_is_another_user_than_the_broker) {
 }
 END_TEST
 
+/* ---- a card that signs, and is pulled meanwhile ----------------------------------------- */
+
+static char card_folder[64];
+
+static void put_card_file(const char *name, const void *p, size_t n) {
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", card_folder, name);
+	f = fopen(path, "we");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fwrite(p, 1, n, f), n);
+	ck_assert_int_eq(fclose(f), 0);
+	ck_assert_int_eq(chmod(path, 0644), 0);
+}
+
+static bool has_card_file(const char *name) {
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", card_folder, name);
+	return access(path, F_OK) == 0;
+}
+
+static void make_card(void) {
+	struct authority card =
+		authority_make(NULL, &(struct authority_request){ .name = "Nina" });
+	static uint8_t der[4096];
+	char path[128];
+	FILE *f;
+
+	snprintf(card_folder, sizeof(card_folder), "/tmp/careward-card-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(card_folder));
+	ck_assert_int_eq(chmod(card_folder, 0777), 0);
+	put_card_file("card.der", der, authority_der(&card, der, sizeof(der)));
+	put_card_file("card.key", "", 0);
+	snprintf(path, sizeof(path), "%s/card.key", card_folder);
+	f = fopen(path, "we");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(PEM_write_PKCS8PrivateKey(f, card.key, NULL, NULL, 0, NULL, NULL), 1);
+	ck_assert_int_eq(fclose(f), 0);
+	authority_end(&card);
+}
+
+static void remove_card(void) {
+	static const char *const names[] = { "card.der", "card.key", "pull", "pulled", "told" };
+	char path[128];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); ++i) {
+		snprintf(path, sizeof(path), "%s/%s", card_folder, names[i]);
+		(void)unlink(path);
+	}
+	(void)rmdir(card_folder);
+}
+
+/* Nina has a card from now on: anna enrols it. */
+static void enrol_card(void) {
+	static const struct answer pin[] = { { CW_FIELD_PIN, "1234" } };
+	uint8_t buffer[256];
+	struct frame_writer w;
+	char message[64] = "";
+
+	world_add(&service, &ui, "nina", "nurse");
+	caller_sign_in(&ui, "anna");
+	caller_begin(&ui, &w, buffer, sizeof(buffer), "token.enrol");
+	frame_text(&w, "name", "nina");
+	frame_text(&w, "factor", "smartcard");
+	caller_send(&ui, &w);
+	ck_assert_uint_eq(caller_reply(&ui), RESULT_OK);
+	ck_assert_str_eq(caller_converse(&ui, pin, 1), "attempt-over");
+	(void)frame_get_text(ui.frame.body, "message", message, sizeof(message));
+	ck_assert_str_eq(message, "enrolled");
+	(void)caller_call(&ui, "sign-out");
+}
+
+static bool is_open(void) {
+	struct policy_state s;
+
+	ck_assert_int_eq(state_page_read(ui.page, &s), 0);
+	ck_assert_uint_ne(s.session, 0);
+	return s.lock_at != 0;
+}
+
+/* CD-12: with the watcher, the helper and the engine of every day. */
+START_TEST(CD_12_pulled_while_it_signs_it_locks_what_it_opens) {
+	static const struct answer pin[] = { { CW_FIELD_PIN, "1234" } };
+	char behaviour[128];
+
+	make_card();
+	snprintf(behaviour, sizeof(behaviour), "good\", \"FIXTURE_CARD=%s", card_folder);
+	begin(behaviour);
+	enrol_card();
+	begin_with_card(&ui);
+	ck_assert_str_eq(caller_converse(&ui, pin, 1), "signed-in");
+	ck_assert(is_open());
+	(void)caller_call(&ui, "sign-out");
+	put_card_file("pull", "", 0);
+	begin_with_card(&ui);
+	ck_assert_str_eq(caller_converse(&ui, pin, 1), "signed-in");
+	ck_assert_msg(has_card_file("told"), "it was not pulled");
+	ck_assert_msg(!is_open(), "the card is gone and the seat is open");
+	end();
+	remove_card();
+}
+END_TEST
+
 /* CD-30 */
 START_TEST(without_the_program_everything_else_works_and_an_alarm_says_so) {
 	char message[64];
@@ -336,6 +445,7 @@ int main(void) {
 		a_new_engine_gets_helpers_and_the_old_ones_are_gone,
 		nothing_is_left_when_the_broker_is_killed,
 		careward_token_is_another_user_than_the_broker,
+		CD_12_pulled_while_it_signs_it_locks_what_it_opens,
 		without_the_program_everything_else_works_and_an_alarm_says_so,
 	};
 

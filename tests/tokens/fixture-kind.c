@@ -25,6 +25,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/tokens/fixture-card.h"
 #include "tokens/confine.h"
 #include "tokens/speech.h"
 #include "wire/frame.h"
@@ -288,6 +289,8 @@ static enum token_error fixture_look(void *kind, const struct token_look *look,
 	c->needs_pin = true;
 	(void)snprintf(c->reader, sizeof(c->reader), "Reader \xff\xfe %d", (int)getpid());
 	(void)snprintf(c->label, sizeof(c->label), "%d", (int)getpid());
+	if (fixture_has_card())
+		fixture_card_look(c);
 	if (getenv("FIXTURE_THREAD")) /* may this one have another thread?           */
 		c->n_certificate = (size_t)snprintf((char *)c->certificate, sizeof(c->certificate),
 						    "thread=%d", can_thread());
@@ -320,6 +323,10 @@ static enum token_error fixture_sign(void *kind, struct token_sign *sign,
 	if (is_bad("pin-wrong") || sign->pin.n != 4) {
 		*ret_tries = 2;
 		return TOKEN_PIN_WRONG;
+	}
+	if (fixture_has_card()) {
+		secret_wipe(&sign->pin);
+		return fixture_card_sign(sign, ret_answer);
 	}
 	ret_answer->factor = is_bad("other-factor") ? CW_FACTOR_FIDO2 : CW_FACTOR_SMARTCARD;
 	ret_answer->n_signature = 32;
@@ -367,8 +374,15 @@ int token_watch(const struct token_rules *rules, int stop_fd,
 		see(&sight, userdata);
 		++sight.id[0];
 	}
-	while (poll(&stop, 1, 1000) == 0)
-		if (!is_bad("mute-watch"))
+	for (unsigned i = 1; poll(&stop, 1, 20) == 0; ++i) {
+		if (fixture_card_is_pulled()) {
+			see(&(struct token_sight){.kind = TOKEN_SIGHT_CARD_OUT,
+						  .name = FIXTURE_CARD_READER},
+			    userdata);
+			fixture_card_told();
+		}
+		if (i % 50 == 0 && !is_bad("mute-watch"))
 			see(&alive, userdata);
+	}
 	return 0;
 }
