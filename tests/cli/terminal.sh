@@ -35,31 +35,33 @@ screen() { tmux capture-pane -p -t demo; }
 keys() { tmux send-keys -t demo "$@"; }
 text() { tmux send-keys -t demo -l "$1"; }
 
-# shows SENTENCE WORDS: the words come onto the screen, soon.
-shows() {
+# comes SESSION WORDS: onto its screen, soon.
+comes() {
 	i=0
-	while [ $i -lt 300 ]; do
-		if screen | grep -qF -- "$2"; then
-			ok "$1"
-			return 0
-		fi
+	while ! tmux capture-pane -p -t "$1" | grep -qF -- "$2"; do
 		i=$((i + 1))
+		[ $i -lt 300 ] || return 1
 		sleep 0.1
 	done
-	not_ok "$1"
-	return 1
 }
 
-# hides SENTENCE WORDS: the words go, soon.
-hides() {
+# goes SESSION WORDS: from its screen, soon.
+goes() {
 	i=0
-	while [ $i -lt 100 ]; do
-		if ! screen | grep -qF -- "$2"; then
-			ok "$1"
-			return 0
-		fi
+	while tmux capture-pane -p -t "$1" | grep -qF -- "$2"; do
 		i=$((i + 1))
+		[ $i -lt 100 ] || return 1
 		sleep 0.1
 	done
-	not_ok "$1"
+}
+
+# shows SENTENCE WORDS, hides SENTENCE WORDS
+shows() {
+	if comes demo "$2"; then ok "$1"; else
+		not_ok "$1"
+		return 1
+	fi
+}
+hides() {
+	if goes demo "$2"; then ok "$1"; else not_ok "$1"; fi
 }

@@ -20,17 +20,10 @@ uid=$(screen | sed -n 's/.*--broker-uid \([0-9]*\).*/\1/p')
 tmux new-session -d -x 80 -y 24 -s line "PS1='\$ ' sh"
 line() { tmux send-keys -t line "$@"; }
 line_shows() {
-	i=0
-	while [ $i -lt 300 ]; do
-		if tmux capture-pane -p -t line | grep -qF -- "$2"; then
-			ok "$1"
-			return 0
-		fi
-		i=$((i + 1))
-		sleep 0.1
-	done
-	not_ok "$1"
-	tmux capture-pane -p -t line | sed 's/^/# /'
+	if comes line "$2"; then ok "$1"; else
+		not_ok "$1"
+		tmux capture-pane -p -t line | sed 's/^/# /'
+	fi
 }
 line "'$careward' sign-in ruiz --socket $socket --broker-uid $uid" Enter
 line_shows "the command line asks at the terminal" "Password:"
@@ -51,11 +44,7 @@ tmux capture-pane -p -t line | grep -qx "echo" && ok "and the terminal echoes ag
 	not_ok "and the terminal echoes again"
 # What is typed before the question belongs to nobody: the old question must be off the screen.
 line clear Enter
-i=0
-while [ $i -lt 300 ] && tmux capture-pane -p -t line | grep -qF "Password:"; do
-	i=$((i + 1))
-	sleep 0.1
-done
+goes line "Password:"
 line "'$careward' sign-in ruiz --socket $socket --broker-uid $uid" Enter
 line_shows "asked again" "Password:"
 line -l "nonsense"

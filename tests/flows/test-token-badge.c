@@ -290,17 +290,22 @@ static void see_all(struct attempt *a, const struct token_sight sights[3]) {
 	}
 }
 
-START_TEST(CD_12_pulled_before_its_answer_came_it_locks_what_it_opens) {
-	static struct card card;
+/* Kim's card is in, and a card that is pulled locks. */
+static struct attempt *begin_with_kims(struct card *card) {
 	struct token_sight sight = card_in();
-	const struct card *cards[] = { &card };
-	struct attempt *a;
 
 	world.policy->table.contexts[0].removal_locks = 1;
 	patient(-1);
-	card = card_make(&site_ca, "kim");
-	(void)card_enrol(&card, KIM);
-	a = begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight);
+	*card = card_make(&site_ca, "kim");
+	(void)card_enrol(card, KIM);
+	return begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight);
+}
+
+START_TEST(CD_12_pulled_before_its_answer_came_it_locks_what_it_opens) {
+	static struct card card;
+	const struct card *cards[] = { &card };
+	struct attempt *a = begin_with_kims(&card);
+
 	find_cards(a, cards, 1);
 	ck_assert_int_eq(say(a, card.pin), 0);
 	see_all(a, pulled[_i].sights);
@@ -320,15 +325,9 @@ END_TEST
 /* Before the look it says nothing: the card was seen after that. */
 START_TEST(a_card_that_was_pulled_before_it_was_looked_at_is_there) {
 	static struct card card;
-	struct token_sight sight = card_in();
 	const struct token_sight out = { .kind = TOKEN_SIGHT_CARD_OUT, .name = READER };
-	struct attempt *a;
+	struct attempt *a = begin_with_kims(&card);
 
-	world.policy->table.contexts[0].removal_locks = 1;
-	patient(-1);
-	card = card_make(&site_ca, "kim");
-	(void)card_enrol(&card, KIM);
-	a = begin_with(CW_PURPOSE_SIGN_IN, NULL, 0, &sight);
 	attempt_saw(a, &out);
 	by_card(a, &card);
 	expect_session(a, KIM, CW_ASSURANCE_STRONG);

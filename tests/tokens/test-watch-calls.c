@@ -498,42 +498,17 @@ static const struct {
 	{ "read", EIO, false },       { "stat", ENOENT, true },     { "stat", EACCES, true },
 };
 
-static void make_key(const char *folder, const char *name) {
-	static const uint8_t fido[] = { 0x06, 0xd0, 0xf1, 0x09, 0x01, 0xa1, 0x01 };
-	char path[256];
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	ck_assert_int_eq(mkdir(path, 0700), 0);
-	(void)snprintf(path, sizeof(path), "%s/%s/device", folder, name);
-	ck_assert_int_eq(mkdir(path, 0700), 0);
-	(void)snprintf(path, sizeof(path), "%s/%s/device/report_descriptor", folder, name);
-	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, fido, sizeof(fido)), (ssize_t)sizeof(fido));
-	(void)close(fd);
-}
-
-static void remove_key(const char *folder, const char *name) {
-	char path[256];
-
-	(void)snprintf(path, sizeof(path), "%s/%s/device/report_descriptor", folder, name);
-	(void)unlink(path);
-	(void)snprintf(path, sizeof(path), "%s/%s/device", folder, name);
-	(void)rmdir(path);
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	(void)rmdir(path);
-}
+static const uint8_t fido[] = { 0x06, 0xd0, 0xf1, 0x09, 0x01, 0xa1, 0x01 };
 
 /* Two keys, one that was there and one that comes, with the @call-th call failing. */
 static bool one_key_fault(struct watch *watch, const char *folder, unsigned call, int i) {
 	bool struck;
 
 	keys_in = keys_out = 0;
-	make_key(folder, "hidraw0");
+	hid_plug(folder, "hidraw0", fido, sizeof(fido));
 	watch_key_tick(watch, 0);
 	ck_assert_uint_eq(keys_in, 1);
-	make_key(folder, "hidraw1");
+	hid_plug(folder, "hidraw1", fido, sizeof(fido));
 	libc.calls = libc.struck = 0;
 	libc.call = call;
 	libc.error = key_faults[i].error;
@@ -546,8 +521,8 @@ static bool one_key_fault(struct watch *watch, const char *folder, unsigned call
 	watch_key_tick(watch, 0);
 	ck_assert_msg(keys_in == 2 + keys_out, "%s %u: %u came, %u went", key_faults[i].function,
 		      call, keys_in, keys_out);
-	remove_key(folder, "hidraw0");
-	remove_key(folder, "hidraw1");
+	hid_unplug(folder, "hidraw0");
+	hid_unplug(folder, "hidraw1");
 	watch_key_tick(watch, 0);
 	ck_assert_uint_eq(keys_in, keys_out);
 	return struck;

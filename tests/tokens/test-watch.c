@@ -327,29 +327,6 @@ START_TEST(a_line_holds_128_bytes_and_not_one_more) {
 }
 END_TEST
 
-/* A HID device as the kernel shows it. */
-static void plug(const char *name, const uint8_t *descriptor, size_t n) {
-	char path[160];
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	ck_assert_int_eq(mkdir(path, 0700), 0);
-	(void)snprintf(path, sizeof(path), "%s/%s/device", folder, name);
-	ck_assert_int_eq(mkdir(path, 0700), 0);
-	(void)snprintf(path, sizeof(path), "%s/%s/device/report_descriptor", folder, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, descriptor, n), (ssize_t)n);
-	(void)close(fd);
-}
-
-static void unplug(const char *name) {
-	char path[160];
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	(void)nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 static const uint8_t fido[] = { 0x06, 0xd0, 0xf1, 0x09, 0x01, 0xa1, 0x01, 0xc0 };
 /* A keyboard that has the same bytes as data of another item, and cut at the end. */
 static const uint8_t keyboard[] = { 0x05, 0x01, 0x09, 0x06, 0xa1, 0x01, 0x27, 0x06, 0xd0,
@@ -367,19 +344,19 @@ START_TEST(CD_30_it_says_again_and_again_that_it_is_alive) {
 END_TEST
 
 START_TEST(security_keys_are_told_from_other_devices) {
-	plug("hidraw0", keyboard, sizeof(keyboard));
-	plug("hidraw1", fido, sizeof(fido));
+	hid_plug(folder, "hidraw0", keyboard, sizeof(keyboard));
+	hid_plug(folder, "hidraw1", fido, sizeof(fido));
 	w.rules.readers[0].kind = READER_USB_KEY;
 	set_path(0, folder);
 	watching_start(&w);
 	ck_assert_str_eq(watching_need(&w, TOKEN_SIGHT_KEY_IN).name, "hidraw1");
 	watching_need_none(&w, 600);
-	unplug("hidraw1");
+	hid_unplug(folder, "hidraw1");
 	ck_assert_str_eq(watching_need(&w, TOKEN_SIGHT_KEY_OUT).name, "hidraw1");
 	/* The number is given anew, to something else. */
-	plug("hidraw2", fido, sizeof(fido));
+	hid_plug(folder, "hidraw2", fido, sizeof(fido));
 	ck_assert_str_eq(watching_need(&w, TOKEN_SIGHT_KEY_IN).name, "hidraw2");
-	unplug("hidraw0");
+	hid_unplug(folder, "hidraw0");
 	watching_need_none(&w, 600);
 	watching_stop(&w);
 }

@@ -4,6 +4,8 @@
 #include <check.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -83,4 +85,30 @@ double watching_now_ms(void) {
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+void hid_plug(const char *folder, const char *name, const uint8_t *descriptor, size_t n) {
+	char path[256];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	(void)snprintf(path, sizeof(path), "%s/%s/device", folder, name);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	(void)snprintf(path, sizeof(path), "%s/%s/device/report_descriptor", folder, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, descriptor, n), (ssize_t)n);
+	(void)close(fd);
+}
+
+void hid_unplug(const char *folder, const char *name) {
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/%s/device/report_descriptor", folder, name);
+	(void)unlink(path);
+	(void)snprintf(path, sizeof(path), "%s/%s/device", folder, name);
+	(void)rmdir(path);
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	(void)rmdir(path);
 }

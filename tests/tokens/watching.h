@@ -37,4 +37,8 @@ void watching_need_none(struct watching *w, int ms);
 
 double watching_now_ms(void);
 
+/* A HID device as the kernel shows it, in a folder like /sys/class/hidraw; and away. */
+void hid_plug(const char *folder, const char *name, const uint8_t *descriptor, size_t n);
+void hid_unplug(const char *folder, const char *name);
+
 #endif
