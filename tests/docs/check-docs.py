@@ -21,7 +21,10 @@ import tempfile
 AREAS = ("include", "common", "policy", "wire", "audit", "auth", "tokens", "broker", "ui-glue",
          "config", "tests", "docs")
 # Pages whose every path and test has to exist.
-TRACED = ("docs/trace.md", "docs/threats.md", "docs/performance.md")
+TRACED = ("docs/trace.md", "docs/threats.md", "docs/hazards.md", "docs/performance.md")
+
+# Pages whose every case has to exist. Rows of the last name a control for each hazard.
+TESTED = ("docs/trace.md", "docs/threats.md", "docs/hazards.md")
 
 CODE = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(r"[\w.+-]+(?:/[\w.+-]+)+/?$")
@@ -111,7 +114,9 @@ def cited_tests(tree, page):
 
 def check_tests(tree):
     wrong, n = [], 0
-    for page in ("docs/trace.md", "docs/threats.md"):
+    for page in TESTED:
+        if not tree.has(page):
+            continue
         for name, case in cited_tests(tree, page):
             n += 1
             found = test_file(tree, name)
@@ -246,6 +251,21 @@ def check_threats(tree):
     return wrong if rows else ["docs/threats.md: has no row"]
 
 
+def check_hazards(tree):
+    """Each hazard once, with five cells, a test, and something that is left to others."""
+    wrong, seen = [], set()
+    for row in re.findall(r"^\| HZ-\d+ \|.*$", tree.text("docs/hazards.md"), re.M):
+        cells = [c.strip() for c in row.strip("|").split("|")]
+        if len(cells) != 5 or not all(cells):
+            wrong.append(f"docs/hazards.md: {cells[0]} has not five cells with words in them")
+        elif not any(map(TEST.match, CODE.findall(cells[3]))):
+            wrong.append(f"docs/hazards.md: {cells[0]} has a control without a test")
+        if cells[0] in seen:
+            wrong.append(f"docs/hazards.md: {cells[0]} comes twice")
+        seen.add(cells[0])
+    return wrong if seen else ["docs/hazards.md: has no row"]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--root", default=os.path.join(os.path.dirname(__file__), "../.."))
@@ -260,6 +280,7 @@ def main():
         ("the protocol's page lists every verb", check_verbs),
         ("every alarm stands in the page of anomalies", check_alarms),
         ("every threat's id occurs in its test", check_threats),
+        ("every hazard has a control and a test", check_hazards),
     )
     print(f"1..{len(checks)}")
     failed = 0

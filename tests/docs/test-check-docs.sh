@@ -25,6 +25,9 @@ clean_tree() {
 		| PW-01 | a door | `auth/test-door: a_door_closes` |
 		| PW-02 | no time |
 	EOT
+	put docs/hazards.md <<-'EOT'
+		| HZ-01 | it jams | late | Design: it opens: `auth/test-door: a_door_closes` | a second door |
+	EOT
 	put docs/protocol.md <<-'EOT'
 		| verb | needs |
 		|---|---|
@@ -110,4 +113,8 @@ planted wire/protocol.h 's/SHUT, "shut"/SHUT, "lock"/' "not in docs/protocol.md:
 planted docs/anomalies.md 's/door/window/' "nothing of the alarm door-open" "an alarm without its row"
 planted tests/auth/test-door.c 's/PW-01/PW-03/' "PW-01 does not occur" "a threat whose test does not carry it"
 planted tests/auth/test-door.c 's/PW-01/PW_01_02/' "PW-02 is played after all" "a threat that is played and not said to be"
+planted docs/hazards.md 's/: `auth.*closes`//' "HZ-01 has a control without a test" "a hazard whose control has no test"
+planted docs/hazards.md 's/ a second door / /' "HZ-01 has not five cells" "a hazard of which nothing is said to be left"
+planted docs/hazards.md 's/a_door/the_door/' "has no case: the_door_closes" "a hazard whose test does not exist"
+planted docs/hazards.md 'p' "HZ-01 comes twice" "a hazard twice"
 echo "1..$n"
