@@ -373,7 +373,7 @@ int main(int argc, char **argv) {
 	cleanup_(free_options) struct options o = {.ready_fd = -1};
 	int r;
 
-	/* Libraries find files, and code to load, by it: what there is to say stands in the files. */
+	/* Libraries find files, and code to load, by it. What there is to say stands in files. */
 	if (clearenv() != 0 || !fill_standard_descriptors())
 		return EXIT_FAILED;
 	r = read_options(argc, argv, &o);

@@ -201,7 +201,7 @@ START_TEST(RS_06_a_log_that_takes_nothing_keeps_nobody_waiting) {
 }
 END_TEST
 
-/* ---- RS-08: files without number, and no room for one more ------------------------------------- */
+/* ---- RS-08: files without number, and no room for one more -- */
 
 static void mount_state(const char *options) {
 	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
@@ -241,7 +241,7 @@ START_TEST(RS_08_a_directory_full_of_files_is_no_obstacle) {
 }
 END_TEST
 
-/* A key for the next epoch is a file: without one there is no seal, and no entry is lost for it. */
+/* A key for the next epoch is a file: without one there is no seal, and no entry is lost. */
 START_TEST(RS_08_without_inodes_everything_is_recorded_and_sealed_later) {
 	char path[256];
 	bool whole = false;
@@ -271,7 +271,7 @@ START_TEST(RS_08_without_inodes_everything_is_recorded_and_sealed_later) {
 }
 END_TEST
 
-/* ---- PO-05: the number of a process is nobody --------------------------------------------------- */
+/* ---- PO-05: the number of a process is nobody -- */
 
 /* Runs @act in a child, with this number if it is not 0. Return: its number; fails the test. */
 static pid_t run_as(pid_t wanted, uint32_t uid, int (*act)(uint32_t uid)) {
@@ -326,7 +326,7 @@ START_TEST(PO_05_the_number_of_a_process_that_is_gone_is_nobody) {
 }
 END_TEST
 
-/* ---- PO-11: one policy, whichever way it is asked --------------------------------------------- */
+/* ---- PO-11: one policy, whichever way it is asked -- */
 
 static struct policy *policy_of_files(uint64_t generation) {
 	static const char *const names[] = {"device.cfg", "site.cfg", "place.cfg"};
@@ -339,7 +339,8 @@ static struct policy *policy_of_files(uint64_t generation) {
 	for (int i = 0; i < 3; ++i) {
 		snprintf(path, sizeof(path), "%s/%s", world.config, names[i]);
 		sources[i] = (struct policy_source){.path = names[i]};
-		ck_assert_int_eq(policy_read_file(path, messages, &texts[i], &sources[i].n_text), 0);
+		ck_assert_int_eq(policy_read_file(path, messages, &texts[i], &sources[i].n_text),
+				 0);
 		sources[i].text = texts[i];
 	}
 	ck_assert_int_eq(policy_compile(&sources[0], &sources[1], &sources[2], generation, messages,
@@ -416,7 +417,7 @@ START_TEST(PO_11_files_page_and_engine_say_the_same) {
 }
 END_TEST
 
-/* ---- CF-12: the store of another device ---------------------------------------------------------- */
+/* ---- CF-12: the store of another device -- */
 
 static void take_files(const struct world *from, const struct world *to, const char *files) {
 	char command[800];
