@@ -32,6 +32,7 @@ static const char *const alarm_names[ALARM_N] = {
 	[ALARM_RECOVERED] = "recovery-code-was-used",
 	[ALARM_AUTHORITIES] = "card-authorities-unusable",
 	[ALARM_TOKENS] = "tokens-unavailable",
+	[ALARM_SEAL] = "journal-is-not-sealed",
 };
 
 const char *engine_alarm_name(enum engine_alarm alarm) {
@@ -381,7 +382,8 @@ static void seal(struct engine *e, const struct moment *now) {
 	                       rules ? rules->epoch_entries : 256))
 		return;
 	e->sealed_ms = now->boot_ms;
-	(void)journal_seal(e->store, now);
+	/* No room for the next key, or not the key that was certified: entries go on without. */
+	engine_alarm(e, ALARM_SEAL, journal_seal(e->store, now) < 0);
 }
 
 static void tick_store(struct engine *e, const struct moment *now) {

@@ -49,6 +49,7 @@ enum engine_alarm {
 	ALARM_RECOVERED,      /* the recovery code was used                           */
 	ALARM_AUTHORITIES,    /* an authority or revocation list of cards is not usable */
 	ALARM_TOKENS,         /* cards, keys and readers are configured and do not work */
+	ALARM_SEAL,           /* the journal goes on, and its epochs are not signed    */
 	ALARM_N,
 };
 

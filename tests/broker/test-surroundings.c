@@ -256,11 +256,12 @@ START_TEST(RS_08_without_inodes_everything_is_recorded_and_sealed_later) {
 	caller_sign_in(&ui, "nina");
 	ck_assert_uint_eq(use(&ui, "settings.display", state_of(&ui).session), CW_ALLOW);
 	care_opens(&ui, 2);
+	wait_alarm(&ui, "journal-is-not-sealed", true);
 	for (unsigned i = 0; i < n; ++i) {
 		snprintf(path, sizeof(path), "%s/file-%u", world.state, i);
 		ck_assert_int_eq(unlink(path), 0);
 	}
-	wait_alarm(&ui, "storage-fails", false);
+	wait_alarm(&ui, "journal-is-not-sealed", false);
 	world_add(&service, &ui, "lena", "lead");
 	ck_assert_uint_eq(history_count(&ui, "emergency-started"), 1);
 	ck_assert_uint_eq(caller_call(&ui, "verify"), RESULT_OK);
