@@ -2,11 +2,13 @@
 /*
  * An actuator that believes no user interface: it installs nothing without a receipt
  *
- * usage: installer IMAGE TARGET RECEIPT KEYS
+ * usage: installer IMAGE TARGET RECEIPT KEYS USED
  *
  * What is checked is what is installed: the image is copied to a place of its own,
  * the receipt is checked against the copy, in a second process, and the copy takes
  * the target's place. KEYS is what `careward keys` wrote when the device was set up.
+ * A receipt for another action, one that a password gave, and one that was used
+ * before are genuine, too: so it says what it wants, and keeps the list USED.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -52,14 +54,16 @@ static int copy_image(const char *image, const char *own) {
 }
 
 /* Only one answer is yes: it ended by itself, with status 0. */
-static int receipt_says_yes(const char *receipt, const char *own, const char *keys) {
+static int receipt_says_yes(const char *receipt, const char *own, const char *keys,
+                            const char *used) {
 	char *const none[] = { NULL };
 	int status = 0;
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		(void)execle(CAREWARD, "careward", "approval", "verify", receipt, "--object", own,
-		             "--keys", keys, (char *)NULL, none);
+		             "--keys", keys, "--action", "software.update", "--by-token",
+		             "--two-persons", "--once", used, (char *)NULL, none);
 		_exit(127);
 	}
 	if (pid < 0)
@@ -73,8 +77,8 @@ static int receipt_says_yes(const char *receipt, const char *own, const char *ke
 int main(int argc, char **argv) {
 	char own[4096];
 
-	if (argc != 5) {
-		(void)fprintf(stderr, "usage: installer IMAGE TARGET RECEIPT KEYS\n");
+	if (argc != 6) {
+		(void)fprintf(stderr, "usage: installer IMAGE TARGET RECEIPT KEYS USED\n");
 		return 2;
 	}
 	if ((size_t)snprintf(own, sizeof(own), "%s.new", argv[2]) >= sizeof(own))
@@ -83,7 +87,7 @@ int main(int argc, char **argv) {
 		(void)fprintf(stderr, "installer: cannot copy %s: %s\n", argv[1], strerror(errno));
 		return 1;
 	}
-	if (!receipt_says_yes(argv[3], own, argv[4])) {
+	if (!receipt_says_yes(argv[3], own, argv[4], argv[5])) {
 		(void)unlink(own);
 		(void)fprintf(stderr, "installer: no receipt for this image; nothing was installed\n");
 		return 1;

@@ -66,8 +66,11 @@ static void answer(int fd, const struct exchange *x, uint64_t serial, const char
 	}
 }
 
+/* What is left of @script, on a connection that is made now. */
+static int play_again(int listening, const struct exchange *script);
+
 /* Return: 0 when all came as it is written, and then the end; 1 otherwise. */
-static int play(int fd, const struct exchange *script) {
+static int play(int listening, int fd, const struct exchange *script) {
 	static const struct exchange greeting = { .verb = "hello" };
 	const struct exchange *x = &greeting;
 	struct frame frame;
@@ -83,13 +86,24 @@ static int play(int fd, const struct exchange *script) {
 			return 1;
 		if (x->is_right && !x->is_right(frame.body, passed))
 			return 1;
-		if (x->hang_up)
-			return x[1].verb ? 1 : 0;
+		if (x->hang_up) {
+			(void)close(fd);
+			return x[1].verb ? play_again(listening, x + 1) : 0;
+		}
 		answer(fd, x, frame.serial, frame.name);
 		if (passed >= 0)
 			(void)close(passed);
 		x = x == &greeting ? script : x + 1;
 	}
+}
+
+static int play_again(int listening, const struct exchange *script) {
+	struct pollfd wanted = { .fd = listening, .events = POLLIN };
+
+	/* Who is not even greeted leaves at once. */
+	if (poll(&wanted, 1, 20000) != 1)
+		return 1;
+	return play(listening, accept(listening, NULL, NULL), script);
 }
 
 static int listen_at(const char *path) {
@@ -104,7 +118,6 @@ static int listen_at(const char *path) {
 }
 
 static pid_t start_broker(const char *path, const struct exchange *script, uint32_t uid) {
-	struct pollfd wanted = { .events = POLLIN };
 	int ready[2], fd = listen_at(path);
 	char c = 0;
 	pid_t pid;
@@ -118,11 +131,7 @@ static pid_t start_broker(const char *path, const struct exchange *script, uint3
 		/* The kernel notes who it is when it begins to listen. */
 		if (listen(fd, 4) < 0 || write(ready[1], "1", 1) != 1)
 			_exit(1);
-		wanted.fd = fd;
-		/* Who is not even greeted leaves at once. */
-		if (poll(&wanted, 1, 20000) != 1)
-			_exit(1);
-		_exit(play(accept(fd, NULL, NULL), script));
+		_exit(play_again(fd, script));
 	}
 	if (read(ready[0], &c, 1) != 1)
 		abort();

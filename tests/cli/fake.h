@@ -23,7 +23,7 @@ struct exchange {
 	/* Is the request as it should be? NULL: as it comes. @fd: that came along, or -1. */
 	bool (*is_right)(struct frame_span body, int fd);
 	bool rubbish;  /* instead of a reply: bytes that are no frame                      */
-	bool hang_up;  /* instead of a reply                                               */
+	bool hang_up;  /* instead of a reply; what follows comes on a new connection       */
 	bool strange;  /* the reply has the number of another request                      */
 };
 

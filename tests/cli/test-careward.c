@@ -361,6 +361,10 @@ struct usage_case {
 	const char *err; /* has to be in what it complains about                          */
 };
 
+#define TEXT_16 "0123456789abcdef"
+#define TEXT_64 TEXT_16 TEXT_16 TEXT_16 TEXT_16
+#define TEXT_512 TEXT_64 TEXT_64 TEXT_64 TEXT_64 TEXT_64 TEXT_64 TEXT_64 TEXT_64
+
 static const struct usage_case usage_cases[] = {
 	{ "no words are a question", WORDS(NULL), "--help" },
 	{ "an unknown verb is named, with the nearest", WORDS("verfy"), "did you mean \"verify\"" },
@@ -404,6 +408,18 @@ static const struct usage_case word_cases[] = {
 	{ "a review without outcome", WORDS("review", "close", "abcd12"), "--outcome" },
 	{ "a review's id that is none", WORDS("review", "close", "zz", "-o", "test"), "ID is" },
 	{ "role and name at once", WORDS("explain", "a", "--role", "b", "--name", "c"), "either" },
+	{ "a name of 64 bytes", WORDS("user", "add", TEXT_64, "-r", "nurse"), "NAME is longer than 63" },
+	{ "a role of 64", WORDS("user", "add", "lee", "-r", "nurse", "-r", TEXT_64), "--role is longer" },
+	{ "a person's id of 64", WORDS("user", "add", "lee", "-r", "nurse", "--person", TEXT_64),
+	  "--person is longer" },
+	{ "a name of 64 to be shown", WORDS("user", "add", "lee", "-r", "n", "--display", TEXT_64),
+	  "--display is longer" },
+	{ "an action of 64", WORDS("explain", TEXT_64), "ACTION is longer" },
+	{ "words of 512", WORDS("approve", "a", "/dev/null", "--words", TEXT_512, "--receipt", "r"),
+	  "--words is longer than 511" },
+	{ "a comment of 512", WORDS("review", "close", "abcd12", "-o", "test", "-t", TEXT_512),
+	  "--text is longer" },
+	{ "a label of 64", WORDS("token", "rename", "1", TEXT_64), "LABEL is longer" },
 	{ "a file whose kind is not known", WORDS("check", "/dev/null"), "--kind" },
 	{ "a kind that is nearly one", WORDS("check", "x", "--kind", "sit"), "did you mean site" },
 };
@@ -455,6 +471,11 @@ static const struct talk_case talk_cases[] = {
 	  .script = SCRIPT({ "user.list", 1, deny_sign_in }, SIGN_IN_AS_ADAMS,
 	                   { "user.list", 1, deny_role }, { "sign-out" }),
 	  .status = 1, .err = "Your role does not include this" },
+	{ .why = "a broker that hangs up on somebody signed in is asked anew to sign out",
+	  .args = WORDS(LEE, "--as", "adams"), .lines = "open sesame\n",
+	  .script = SCRIPT({ "user.list", 1, deny_sign_in }, SIGN_IN_AS_ADAMS,
+	                   { .verb = "user.list", .hang_up = true }, { "sign-out" }),
+	  .status = 3, .err = "closed", .not_out = "could not sign out" },
 	{ .why = "somebody who was named takes over from somebody without the right",
 	  .args = WORDS(LEE, "--as", "adams"), .lines = "open sesame\n",
 	  .script = SCRIPT({ "user.list", 1, deny_role }, SIGN_IN_AS_ADAMS,

@@ -15,6 +15,7 @@
 #include "auth/receipt.h"
 #include "common/bytes.h"
 #include "common/cleanup.h"
+#include "ui-glue/cli/approval-demand.h"
 #include "ui-glue/cli/cli.h"
 #include "ui-glue/cli/files.h"
 #include "ui-glue/cli/output.h"
@@ -206,6 +207,8 @@ int run_approval_verify(struct cli *cli, char **args, unsigned n) {
 
 	if (!object)
 		return cli_usage(cli, "which object is it about? Say --object FILE");
+	if (cli_option(cli, OPT_ONCE) && !keys)
+		return cli_usage(cli, "--once needs --keys: without it anybody can make new receipts");
 	r = file_read(args[0], APPROVAL_RECEIPT_MAX, &bytes, &n_bytes);
 	if (r == -EFBIG || r == -ENODATA)
 		return refused(cli, field); /* no receipt is that long, or empty */
@@ -222,6 +225,12 @@ int run_approval_verify(struct cli *cli, char **args, unsigned n) {
 		return refused(cli, field);
 	if (r < 0)
 		return cli_unknown(cli, "cannot verify: %s", strerror(-r));
+	field = demand_refuses(cli, &receipt);
+	if (field)
+		return refused(cli, field);
+	status = demand_once(cli, &receipt, &field);
+	if (status != CLI_YES)
+		return field ? refused(cli, field) : status;
 	if (cli->json)
 		return print_json(&receipt, keys != NULL);
 	print_receipt(&receipt, object, keys != NULL);

@@ -74,7 +74,10 @@ const struct verb cli_verbs[] = {
 	{ "approve", "ACTION FILE", 2, 2, PEOPLE | TAKES(WORDS) | TAKES(RECEIPT), run_approve,
 	  "confirm a sensitive action with exactly this file" },
 	{ "redeem", "ACTION FILE", 2, 2, TAKES(RECEIPT), run_redeem, "use a receipt, once" },
-	{ "approval verify", "RECEIPT", 1, 1, TAKES(OBJECT) | TAKES(KEYS), run_approval_verify,
+	{ "approval verify", "RECEIPT", 1, 1,
+	  TAKES(OBJECT) | TAKES(KEYS) | TAKES(ACTION) | TAKES(BY_TOKEN) | TAKES(TWO_PERSONS) |
+		  TAKES(ONCE),
+	  run_approval_verify,
 	  "is a receipt genuine, and about this file? Asks no broker", true },
 	{ "keys", "", 0, 0, PEOPLE, run_keys, "the keys that verify receipts, for elsewhere" },
 };
@@ -333,11 +336,11 @@ static int take_values(struct cli *cli) {
 
 /* ---- running ------------------------------------------------------------------------ */
 
-static int connect_and_run(struct cli *cli, char **args, unsigned n) {
+int cli_connect(struct cli *cli) {
 	uint32_t uid = 0;
 	uint64_t result = 0;
 	struct frame_writer *w = NULL;
-	int status, r = call_open(&cli->call, cli->socket, cli->broker_uid, &uid);
+	int r = call_open(&cli->call, cli->socket, cli->broker_uid, &uid);
 
 	if (r == -EPERM && uid != 0)
 		return cli_unknown(cli, "user %u answers at %s, and that is not the broker; nothing was "
@@ -353,6 +356,14 @@ static int connect_and_run(struct cli *cli, char **args, unsigned n) {
 	if (r < 0 || result != RESULT_OK)
 		return cli_unknown(cli, "the broker at %s does not greet: %s", cli->socket,
 		                   r < 0 ? strerror(-r) : "refused");
+	return CLI_YES;
+}
+
+static int connect_and_run(struct cli *cli, char **args, unsigned n) {
+	int status = cli_connect(cli);
+
+	if (status != CLI_YES)
+		return status;
 	status = cli->verb->run(cli, args, n);
 	cli_sign_out(cli);
 	return status;
@@ -380,6 +391,8 @@ static int run_words(struct cli *cli, const char **args) {
 	status = check_takes(cli, n - used);
 	if (status == CLI_YES)
 		status = take_values(cli);
+	if (status == CLI_YES)
+		status = cli_check_lengths(cli, args + used, n - used);
 	if (status != CLI_YES)
 		return status;
 	for (unsigned i = used; i < n && i - used < ARRAY_SIZE(words); ++i)

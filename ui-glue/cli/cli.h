@@ -64,6 +64,10 @@ enum cli_exit {
 	OPTION(RECEIPT, "receipt", 0, "FILE", "file of the receipt")                               \
 	OPTION(OBJECT, "object", 0, "FILE", "the file that a receipt is about")                    \
 	OPTION(KEYS, "keys", 0, "FILE", "what careward keys wrote on the device")                  \
+	OPTION(ACTION, "action", 0, "NAME", "the action that a receipt has to be about")            \
+	OPTION(BY_TOKEN, "by-token", 0, NULL, "everybody's own token has to have signed")          \
+	OPTION(TWO_PERSONS, "two-persons", 0, NULL, "two people have to have confirmed")           \
+	OPTION(ONCE, "once", 0, "FILE", "list of receipts that were used: not one of them")        \
 	OPTION(LABEL, "label", 'l', "TEXT", "what people call a token")                            \
 	OPTION(DEVICE_KEY, "device-key", 0, "HEX", "the device that a file of tokens comes from")  \
 	OPTION(HELP, "help", 'h', NULL, "say this, and nothing else")                              \
@@ -115,6 +119,17 @@ extern const size_t cli_n_verbs;
 
 /* The last value of an option; NULL: it was not given. */
 const char *cli_option(const struct cli *cli, enum cli_option which);
+
+/*
+ * cli_check_lengths() - does every text fit into the protocol? (limits.c)
+ * @args:  of the verb
+ *
+ * Return: CLI_YES; CLI_USAGE: said, by the option's or the argument's name.
+ */
+int cli_check_lengths(const struct cli *cli, const char *const *args, unsigned n);
+
+/* Connects and greets. Return: CLI_YES; CLI_UNKNOWN: said already. */
+int cli_connect(struct cli *cli);
 
 /* A usage error. Return: CLI_USAGE. */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));

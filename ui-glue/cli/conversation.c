@@ -312,13 +312,23 @@ int cli_authorize(struct cli *cli, const char *action, const uint8_t digest[stat
 	return status;
 }
 
-void cli_sign_out(struct cli *cli) {
-	uint64_t result = 0;
+static bool sign_out(struct cli *cli) {
+	uint64_t result = RESULT_FAILED;
 
+	(void)call_begin(&cli->call, VERB_SIGN_OUT);
+	return call_finish(&cli->call, -1, cli->timeout_ms, &result) == 0 && result == RESULT_OK;
+}
+
+/* A session belongs to its seat, not to the connection, which may have ended. */
+static bool sign_out_anew(struct cli *cli) {
+	call_close(&cli->call);
+	return cli_connect(cli) == CLI_YES && sign_out(cli);
+}
+
+void cli_sign_out(struct cli *cli) {
 	if (!cli->signed_in)
 		return;
-	(void)call_begin(&cli->call, VERB_SIGN_OUT);
-	if (call_finish(&cli->call, -1, cli->timeout_ms, &result) < 0 || result != RESULT_OK)
+	if (!sign_out(cli) && !sign_out_anew(cli))
 		(void)fprintf(stderr, "careward: could not sign out: the seat locks by itself\n");
 	cli->signed_in = false;
 }
