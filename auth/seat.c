@@ -22,14 +22,9 @@ static uint64_t add_ms(uint64_t a, uint64_t b) {
  */
 
 int seat_signal_value(const struct seat *seat, uint32_t signal, const struct moment *now) {
-	const struct seat_signal *s;
-
 	if (signal >= POLICY_SIGNALS_MAX)
 		return 0;
-	s = &seat->signals[signal];
-	if (s->until_ms != 0 && now->boot_ms >= s->until_ms)
-		return 0;
-	return s->value;
+	return policy_told_value(&seat->signals[signal], now->boot_ms);
 }
 
 /* The patient is only gone while that is known without a gap. */
@@ -41,7 +36,7 @@ static void watch_patient(struct seat *seat, const struct policy_table *table, u
 
 int seat_signal(struct seat *seat, const struct policy_table *table, uint32_t signal, int value,
 		const struct moment *now) {
-	struct seat_signal *s;
+	struct policy_told *s;
 	uint32_t ttl;
 
 	if (signal >= table->n_signals || signal >= POLICY_SIGNALS_MAX)
@@ -53,7 +48,7 @@ int seat_signal(struct seat *seat, const struct policy_table *table, uint32_t si
 	ttl = table->signals[signal].ttl_ms;
 	watch_patient(seat, table, signal, seat_signal_value(seat, signal, now), value);
 	s->value = (int8_t)((value > 0) - (value < 0));
-	s->until_ms = s->value != 0 && ttl != 0 ? add_ms(now->boot_ms, ttl) : 0;
+	s->until_ms = s->value != 0 ? policy_told_until(now->boot_ms, ttl) : 0;
 	return 0;
 }
 
@@ -66,29 +61,11 @@ void seat_signal_copy(struct seat *seat, const struct seat *source,
 	seat->signals[signal] = source->signals[signal];
 }
 
-/* What is known now, what will be when all that is perishable is gone, and until when. */
-struct knowledge {
-	uint32_t true_now, false_now;
-	uint32_t true_later, false_later;
-	uint64_t until_ms; /* UINT64_MAX: nothing perishes */
-};
+static struct policy_knowledge look(const struct seat *seat, const struct policy_table *table,
+				    const struct moment *now) {
+	struct policy_knowledge k;
 
-static struct knowledge look(const struct seat *seat, const struct policy_table *table,
-			     const struct moment *now) {
-	struct knowledge k = { .until_ms = UINT64_MAX };
-
-	for (uint32_t i = 0; i < table->n_signals && i < POLICY_SIGNALS_MAX; ++i) {
-		int value = seat_signal_value(seat, i, now);
-		uint64_t until_ms = seat->signals[i].until_ms;
-
-		if (value == 0)
-			continue;
-		*(value > 0 ? &k.true_now : &k.false_now) |= 1u << i;
-		if (until_ms == 0)
-			*(value > 0 ? &k.true_later : &k.false_later) |= 1u << i;
-		else if (until_ms < k.until_ms)
-			k.until_ms = until_ms;
-	}
+	policy_look(seat->signals, table->n_signals, now->boot_ms, &k);
 	return k;
 }
 
@@ -96,23 +73,13 @@ static struct knowledge look(const struct seat *seat, const struct policy_table 
  * Contexts
  */
 
-/* Unknown is decided for care: of the contexts that may be in force, the longest. */
-static uint32_t idle_lock_ms(const struct policy_table *table, uint32_t contexts) {
-	uint32_t longest = 0;
-
-	for (uint32_t i = 0; i < table->n_contexts && i < POLICY_CONTEXTS_MAX; ++i)
-		if ((contexts & 1u << i) != 0 && table->contexts[i].idle_lock_ms > longest)
-			longest = table->contexts[i].idle_lock_ms;
-	return longest;
-}
-
 /* When the session locks by itself; 0: it is locked, or there is none. */
 static uint64_t lock_at(const struct seat *seat, const struct policy_table *table,
-			const struct knowledge *k) {
+			const struct policy_knowledge *k) {
 	const struct session *s = &seat->session;
-	uint32_t now_ms = idle_lock_ms(table, policy_contexts(table, k->true_now, k->false_now));
+	uint32_t now_ms = policy_idle_ms(table, policy_contexts(table, k->true_now, k->false_now));
 	uint32_t later_ms =
-		idle_lock_ms(table, policy_contexts(table, k->true_later, k->false_later));
+		policy_idle_ms(table, policy_contexts(table, k->true_later, k->false_later));
 	uint64_t at = add_ms(s->activity_ms, now_ms);
 
 	if (s->number == 0 || s->lock != SEAT_UNLOCKED)
@@ -125,7 +92,7 @@ static uint64_t lock_at(const struct seat *seat, const struct policy_table *tabl
 
 const char *seat_context(const struct seat *seat, const struct policy_table *table,
 			 const struct moment *now) {
-	struct knowledge k = look(seat, table, now);
+	struct policy_knowledge k = look(seat, table, now);
 	uint32_t contexts = policy_contexts(table, k.true_now, k.false_now);
 	const char *name = "";
 	unsigned strictest = 0;
@@ -149,7 +116,7 @@ const char *seat_context(const struct seat *seat, const struct policy_table *tab
 void seat_state(const struct seat *seat, const struct policy_table *table, const struct moment *now,
 		uint32_t lease_ms, struct policy_state *ret_state) {
 	const struct session *s = &seat->session;
-	struct knowledge k = look(seat, table, now);
+	struct policy_knowledge k = look(seat, table, now);
 	struct policy_state state = {
 		.policy_generation = table->generation,
 		.lease_until = add_ms(now->boot_ms, lease_ms),
@@ -286,7 +253,7 @@ void seat_reauth(struct seat *seat, const struct attempt_result *result, const s
 
 static bool session_is_idle(const struct seat *seat, const struct policy_table *table,
 			    const struct moment *now) {
-	struct knowledge k = look(seat, table, now);
+	struct policy_knowledge k = look(seat, table, now);
 
 	return now->boot_ms >= lock_at(seat, table, &k);
 }

@@ -19,6 +19,7 @@
 #include "common/moment.h"
 #include "policy/config.h"
 #include "policy/decide.h"
+#include "policy/knowledge.h"
 #include "tokens/token.h"
 
 enum seat_lock {
@@ -57,11 +58,6 @@ struct witness {
 	char object[LIMIT_OBJECT];
 };
 
-struct seat_signal {
-	int8_t value;      /* 1 true, 0 unknown, -1 false                             */
-	uint64_t until_ms; /* boot time; 0: no end                                    */
-};
-
 struct emergency {
 	bool open;
 	uint8_t id[16];
@@ -86,7 +82,7 @@ struct seat {
 	uint8_t index; /* + 1 in records                                         */
 	char name[POLICY_NAME_SIZE];
 	struct session session;
-	struct seat_signal signals[POLICY_SIGNALS_MAX];
+	struct policy_told signals[POLICY_SIGNALS_MAX];
 	struct emergency emergency;
 	struct seat_ended ended;
 	struct witness witness;

@@ -197,7 +197,7 @@ static void fit_arena(struct engine *e, const struct policy *policy) {
 /* What is known of a signal follows its name: in the new table it has another place. */
 static void move_signals(struct seat *seat, const struct policy_table *old,
                          const struct policy_table *now) {
-	struct seat_signal before[POLICY_SIGNALS_MAX];
+	struct policy_told before[POLICY_SIGNALS_MAX];
 
 	memcpy(before, seat->signals, sizeof(before));
 	memset(seat->signals, 0, sizeof(seat->signals));
