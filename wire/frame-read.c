@@ -23,7 +23,7 @@ enum item_type {
 struct item {
 	enum item_type type;
 	uint64_t number;  /* value; number of items of an array, of pairs of a map    */
-	const uint8_t *p; /* strings                                                  */
+	const uint8_t *p; /* text of a string: the end of what was taken              */
 	size_t n;
 	size_t read; /* bytes of the packet that were taken                      */
 };
@@ -73,7 +73,6 @@ static void on_bytes(void *context, cbor_data p, size_t n) {
 	struct item *item = context;
 
 	item->type = ITEM_BYTES;
-	item->p = p;
 	item->n = n;
 }
 
@@ -81,7 +80,6 @@ static void on_text(void *context, cbor_data p, size_t n) {
 	struct item *item = context;
 
 	item->type = ITEM_TEXT;
-	item->p = p;
 	item->n = n;
 }
 
@@ -144,9 +142,14 @@ static const struct cbor_callbacks callbacks = {
 	.indef_break = on_refused,
 };
 
+/* How many values, or pairs of a map, come behind the head. */
+static uint64_t values_of(const struct item *item) {
+	return item->type == ITEM_ARRAY || item->type == ITEM_MAP ? item->number : 0;
+}
+
 /*
- * Decodes one head. The number of items that an array or a map claims is never
- * more than the bytes that are left, so no later sum can wrap.
+ * Decodes one head. What the decoder says is not believed: neither that the text
+ * lies in the packet nor that the values which are claimed can be there.
  */
 static bool item_read(const uint8_t *p, size_t n, struct item *ret) {
 	struct item item = { 0 };
@@ -155,13 +158,12 @@ static bool item_read(const uint8_t *p, size_t n, struct item *ret) {
 	if (n == 0)
 		return false;
 	result = cbor_stream_decode(p, n, &callbacks, &item);
-	if (result.status != CBOR_DECODER_FINISHED || item.type == ITEM_BAD || result.read > n)
+	if (result.status != CBOR_DECODER_FINISHED || item.type == ITEM_BAD)
+		return false;
+	if (!frame_item_fits(n, result.read, item.n, values_of(&item), item.type == ITEM_MAP))
 		return false;
 	item.read = result.read;
-	if (item.type == ITEM_ARRAY && item.number > n - item.read)
-		return false;
-	if (item.type == ITEM_MAP && item.number > (n - item.read) / 2)
-		return false;
+	item.p = p + (item.read - item.n);
 	*ret = item;
 	return true;
 }
@@ -177,93 +179,54 @@ static size_t item_size(const uint8_t *p, size_t n) {
 		if (!item_read(p + done, n - done, &item))
 			return 0;
 		done += item.read;
-		--wanted;
-		if (item.type == ITEM_ARRAY)
-			wanted += item.number;
-		else if (item.type == ITEM_MAP)
-			wanted += 2 * item.number;
-		if (wanted > n - done)
+		if (!frame_wanted(wanted, values_of(&item), item.type == ITEM_MAP, n - done,
+				  &wanted))
 			return 0;
 	}
 	return done;
 }
 
-/* One map or array that frame_parse() is inside of. */
-struct inside {
-	uint64_t left; /* values that are still to come                           */
-	bool is_map;
-	uint32_t n_keys;
-	uint16_t keys[FRAME_KEYS_MAX]; /* offsets of the keys' texts                */
-	uint8_t lengths[FRAME_KEYS_MAX];
-};
-
-struct walk {
-	const uint8_t *packet;
-	size_t n;
-	size_t done;
-	uint32_t depth;
-	struct inside levels[FRAME_DEPTH_MAX];
-};
-
 /* Takes the key of the next pair. */
-static bool walk_key(struct walk *walk, struct inside *level) {
+static bool walk_key(struct frame_walk *walk, const uint8_t *packet, struct frame_inside *level) {
 	struct item item;
+	size_t at;
 
-	if (!item_read(walk->packet + walk->done, walk->n - walk->done, &item))
+	if (!item_read(packet + walk->done, walk->n - walk->done, &item))
 		return false;
-	if (item.type != ITEM_TEXT || item.n >= FRAME_NAME_MAX || level->n_keys >= FRAME_KEYS_MAX)
+	if (item.type != ITEM_TEXT || !frame_text_is_valid(item.p, item.n))
 		return false;
-	if (!frame_text_is_valid(item.p, item.n))
-		return false;
-	for (uint32_t i = 0; i < level->n_keys; ++i) {
-		if (level->lengths[i] == item.n &&
-		    memcmp(walk->packet + level->keys[i], item.p, item.n) == 0)
-			return false;
-	}
-	level->keys[level->n_keys] = (uint16_t)(item.p - walk->packet);
-	level->lengths[level->n_keys] = (uint8_t)item.n;
-	++level->n_keys;
-	walk->done += item.read;
-	return true;
+	at = walk->done + item.read - item.n;
+	return frame_key_is_new(level, packet, walk->n, at, item.n) &&
+	       frame_key_note(level, at, item.n) && frame_walk_take(walk, item.read);
 }
 
 /* Takes the next value, going into it when it is a map or an array. */
-static bool walk_value(struct walk *walk) {
+static bool walk_value(struct frame_walk *walk, const uint8_t *packet) {
 	struct item item;
 
-	if (!item_read(walk->packet + walk->done, walk->n - walk->done, &item))
+	if (!item_read(packet + walk->done, walk->n - walk->done, &item))
 		return false;
 	if (item.type == ITEM_TEXT && !frame_text_is_valid(item.p, item.n))
 		return false;
-	walk->done += item.read;
+	if (!frame_walk_take(walk, item.read))
+		return false;
 	if (item.type != ITEM_ARRAY && item.type != ITEM_MAP)
 		return true;
-	if (walk->depth >= FRAME_DEPTH_MAX)
-		return false;
-	walk->levels[walk->depth].left = item.number;
-	walk->levels[walk->depth].is_map = item.type == ITEM_MAP;
-	walk->levels[walk->depth].n_keys = 0;
-	++walk->depth;
-	return true;
+	return frame_walk_enter(walk, item.number, item.type == ITEM_MAP);
 }
 
 /* Is the packet exactly one item of the permitted form? */
 static bool packet_is_sound(const uint8_t *packet, size_t n) {
-	struct walk walk = { .packet = packet, .n = n };
+	struct frame_walk walk = { .n = n };
 
-	if (!walk_value(&walk))
+	if (!walk_value(&walk, packet))
 		return false;
-	while (walk.depth > 0) {
-		struct inside *level = &walk.levels[walk.depth - 1];
+	while (frame_walk_next(&walk)) {
+		struct frame_inside *level = &walk.levels[walk.depth - 1];
 
-		if (level->left == 0) {
-			--walk.depth;
-			continue;
-		}
-		--level->left;
-		if (level->is_map && !walk_key(&walk, level))
+		if (level->is_map && !walk_key(&walk, packet, level))
 			return false;
-		if (!walk_value(&walk))
+		if (!walk_value(&walk, packet))
 			return false;
 	}
 	return walk.done == n;

@@ -7,63 +7,9 @@
 #include <errno.h>
 #include <string.h>
 
-/* Length of the shortest form that a UTF-8 sequence may have, by its lead byte. */
-struct utf8_range {
-	uint8_t first, last; /* lead byte                                            */
-	uint8_t low, high;   /* what the second byte may be                          */
-	uint8_t n;           /* length of the sequence                               */
-};
-
-/* clang-format off */
-static const struct utf8_range utf8_ranges[] = {
-	{ 0x01, 0x7f, 0x00, 0x00, 1 },
-	{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
-	{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-	{ 0xe1, 0xec, 0x80, 0xbf, 3 },
-	{ 0xed, 0xed, 0x80, 0x9f, 3 },
-	{ 0xee, 0xef, 0x80, 0xbf, 3 },
-	{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
-	{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
-	{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
-};
-/* clang-format on */
-
-/* Length of the sequence at @p; 0: none that is allowed. */
-static size_t utf8_sequence(const uint8_t *p, size_t n) {
-	for (size_t i = 0; i < sizeof(utf8_ranges) / sizeof(utf8_ranges[0]); ++i) {
-		const struct utf8_range *r = &utf8_ranges[i];
-
-		if (p[0] < r->first || p[0] > r->last)
-			continue;
-		if (n < r->n)
-			return 0;
-		if (r->n > 1 && (p[1] < r->low || p[1] > r->high))
-			return 0;
-		for (size_t k = 2; k < r->n; ++k) {
-			if ((p[k] & 0xc0u) != 0x80u)
-				return 0;
-		}
-		return r->n;
-	}
-	return 0;
-}
-
-bool frame_text_is_valid(const uint8_t *p, size_t n) {
-	size_t i = 0;
-
-	while (i < n) {
-		size_t length = utf8_sequence(p + i, n - i);
-
-		if (length == 0)
-			return false;
-		i += length;
-	}
-	return true;
-}
-
 /* Takes over what an encoder of libcbor wrote: 0 bytes mean that it found no room. */
 static void written(struct frame_writer *w, size_t n) {
-	if (n == 0)
+	if (n == 0 || !frame_has_room(w->capacity, w->n, n))
 		w->failed = true;
 	else
 		w->n += n;
@@ -80,7 +26,7 @@ static size_t room(const struct frame_writer *w) {
 static void raw(struct frame_writer *w, const void *p, size_t n) {
 	if (w->failed || n == 0)
 		return;
-	if (n > room(w)) {
+	if (!frame_has_room(w->capacity, w->n, n)) {
 		w->failed = true;
 		return;
 	}
@@ -209,7 +155,7 @@ void frame_open_array(struct frame_writer *w, const char *key) {
 void frame_close(struct frame_writer *w) {
 	const struct frame_level *level;
 	uint8_t head[9];
-	size_t n;
+	size_t n, behind;
 
 	if (w->failed)
 		return;
@@ -222,11 +168,11 @@ void frame_close(struct frame_writer *w) {
 		n = cbor_encode_map_start(level->items, head, sizeof(head));
 	else
 		n = cbor_encode_array_start(level->items, head, sizeof(head));
-	if (n == 0 || n - 1 > room(w)) {
+	if (!frame_head_grows(w->capacity, w->n, level->start, n, &behind)) {
 		w->failed = true;
 		return;
 	}
-	memmove(w->p + level->start + n, w->p + level->start + 1, w->n - level->start - 1);
+	memmove(w->p + level->start + n, w->p + level->start + 1, behind);
 	memcpy(w->p + level->start, head, n);
 	w->n += n - 1;
 }

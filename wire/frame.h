@@ -23,10 +23,8 @@
 
 #include "common/limits.h"
 #include "common/secret.h"
-
-#define FRAME_DEPTH_MAX 6u  /* the frame's array is the first, its body the second   */
-#define FRAME_NAME_MAX 32u  /* bytes of a verb, an event or a key, with NUL          */
-#define FRAME_KEYS_MAX 64u  /* keys of one map                                       */
+#include "wire/frame-length.h"
+#include "wire/frame-text.h"
 
 enum frame_kind {
 	FRAME_NONE = 0,
@@ -64,9 +62,6 @@ void frame_open_array(struct frame_writer *w, const char *key);
 void frame_close(struct frame_writer *w); /* the innermost map or array            */
 /* Return: 0 with the length in w->n; -EMSGSIZE (no room, bad text, bad nesting). */
 int frame_end(struct frame_writer *w);
-
-/* Is it UTF-8 without a NUL? (Shortest forms, no surrogates, up to U+10FFFF.) */
-bool frame_text_is_valid(const uint8_t *p, size_t n);
 
 /* Reading. Spans point into the packet. */
 struct frame_span {

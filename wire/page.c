@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "wire/memfd.h"
+#include "wire/shared.h"
 
 #define STATE_TRIES     4u
 #define SEALS_OF_SIZE   (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
@@ -24,8 +25,9 @@ void state_page_init(struct state_page *page) {
 }
 
 void state_page_write(struct state_page *page, const struct policy_state *state) {
-	uint64_t generation = atomic_load_explicit(&page->index, memory_order_relaxed) + 1;
-	struct state_slot *slot = &page->slots[generation & 1];
+	uint64_t before = atomic_load_explicit(&page->index, memory_order_relaxed);
+	uint64_t generation = state_page_after(before);
+	struct state_slot *slot = &page->slots[state_page_slot(generation)];
 	uint64_t words[STATE_WORDS];
 
 	memcpy(words, state, sizeof(words));
@@ -41,7 +43,7 @@ void state_page_write(struct state_page *page, const struct policy_state *state)
 /* Return: true with a whole copy of the slot that @generation names. */
 static bool slot_read(const struct state_page *page, uint64_t generation,
 		      struct policy_state *ret_state) {
-	const struct state_slot *slot = &page->slots[generation & 1];
+	const struct state_slot *slot = &page->slots[state_page_slot(generation)];
 	uint64_t words[STATE_WORDS];
 
 	for (size_t i = 0; i < STATE_WORDS; ++i)
@@ -62,8 +64,7 @@ int state_page_read(const struct state_page *page, struct policy_state *ret_stat
 	for (unsigned i = 0; i < STATE_TRIES; ++i) {
 		uint64_t generation = atomic_load_explicit(&page->index, memory_order_acquire);
 
-		/* An index that stands still names a slot that does: else it is damaged. */
-		if (generation == 0 || generation == before)
+		if (!state_page_may_read(generation, before))
 			return -EBADMSG;
 		if (slot_read(page, generation, ret_state))
 			return 0;
@@ -181,9 +182,7 @@ int page_make_policy(const struct policy_table *table, int *ret_fd) {
 }
 
 static bool table_is_sound(const struct policy_table *table) {
-	return table->magic == POLICY_TABLE_MAGIC && table->version == POLICY_TABLE_VERSION &&
-	       table->size == sizeof(*table) && table->checksum == policy_table_checksum(table) &&
-	       policy_table_is_valid(table);
+	return policy_table_is_valid(table) && table->checksum == policy_table_checksum(table);
 }
 
 int page_map_policy(int fd, const struct policy_table **ret_table) {

@@ -12,6 +12,7 @@
 #include "policy/decide.h"
 #include "wire/frame.h"
 #include "wire/memfd.h"
+#include "wire/shared.h"
 
 #define RING_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
@@ -76,10 +77,10 @@ void ring_unmap(const struct ring *ring) {
 
 /* The free slot after the one that was written last; NULL: there is none. */
 static struct ring_slot *slot_find(struct ring *ring) {
-	uint64_t first = atomic_load_explicit(&ring->written, memory_order_relaxed);
+	uint64_t written = atomic_load_explicit(&ring->written, memory_order_relaxed);
 
-	for (uint64_t i = 0; i < LIMIT_RING_RECORDS; ++i) {
-		struct ring_slot *slot = &ring->slots[(first + i) % LIMIT_RING_RECORDS];
+	for (uint32_t i = 0; i < LIMIT_RING_RECORDS; ++i) {
+		struct ring_slot *slot = &ring->slots[ring_slot_after(written, i)];
 
 		if (atomic_load_explicit(&slot->state, memory_order_relaxed) == RECORD_FREE)
 			return slot;
@@ -92,11 +93,11 @@ bool ring_write(struct ring *ring, struct ring_record *record) {
 	uint64_t lost = atomic_load_explicit(&ring->lost, memory_order_relaxed);
 
 	record->magic = RING_MAGIC;
-	record->lost = lost > UINT8_MAX ? UINT8_MAX : (uint8_t)lost;
+	record->lost = ring_lost_told(lost);
 	record->zero = 0;
 	record->crc = record_crc(record);
 	if (!slot) {
-		atomic_store_explicit(&ring->lost, lost + 1, memory_order_relaxed);
+		atomic_store_explicit(&ring->lost, ring_lost_more(lost), memory_order_relaxed);
 		return false;
 	}
 	memcpy(&slot->record, record, sizeof(*record));
@@ -118,30 +119,13 @@ void ring_release(struct ring *ring, const uint8_t emergency[16], uint64_t seria
 
 /* Does the text end inside its field, is it UTF-8, and is nothing behind it? */
 static bool field_is_text(const char *field, size_t size) {
-	size_t n = strnlen(field, size);
+	size_t n = ring_text_length(field, size);
 
-	if (n == size || !frame_text_is_valid((const uint8_t *)field, n))
-		return false;
-	for (size_t i = n; i < size; ++i) {
-		if (field[i] != 0)
-			return false;
-	}
-	return true;
-}
-
-static bool verdict_is_known(uint8_t verdict) {
-	static const uint8_t verdicts[] = { CW_DENY,   CW_ALLOW,   CW_SIGN_IN,    CW_UNLOCK,
-					    CW_REAUTH, CW_CONFIRM, CW_BREAK_GLASS };
-
-	return memchr(verdicts, verdict, sizeof(verdicts)) != NULL;
+	return n < size && frame_text_is_valid((const uint8_t *)field, n);
 }
 
 bool ring_record_is_valid(const struct ring_record *record) {
-	if (record->magic != RING_MAGIC || record->crc != record_crc(record) || record->zero != 0)
-		return false;
-	if (record->kind < RECORD_START || record->kind > RECORD_REASON || record->serial == 0)
-		return false;
-	if (!verdict_is_known(record->verdict) || record->reason >= CW_N_REASONS)
+	if (record->crc != record_crc(record) || !ring_numbers_are_valid(record))
 		return false;
 	return field_is_text(record->action, sizeof(record->action)) &&
 	       field_is_text(record->name, sizeof(record->name)) &&
@@ -150,11 +134,12 @@ bool ring_record_is_valid(const struct ring_record *record) {
 }
 
 int ring_next(const struct ring *ring, uint32_t *cursor, struct ring_record *ret_record) {
-	while (*cursor < LIMIT_RING_RECORDS) {
-		const struct ring_slot *slot = &ring->slots[*cursor];
+	uint32_t at;
+
+	while (ring_cursor_take(cursor, &at)) {
+		const struct ring_slot *slot = &ring->slots[at];
 		struct ring_record record;
 
-		++*cursor;
 		if (atomic_load_explicit(&slot->state, memory_order_acquire) != RECORD_WRITTEN)
 			continue;
 		memcpy(&record, &slot->record, sizeof(record));

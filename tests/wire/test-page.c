@@ -128,6 +128,20 @@ START_TEST(a_writer_that_stopped_anywhere_leaves_a_whole_state) {
 }
 END_TEST
 
+START_TEST(generations_go_on_past_the_last_number) {
+	struct policy_state state;
+
+	publish(1);
+	page->index = UINT64_MAX - 1;
+	for (uint64_t i = 3; i < 7; ++i) {
+		publish(i);
+		ck_assert_int_eq(state_page_read(page, &state), 0);
+		ck_assert_uint_eq(state_number(&state), i);
+		ck_assert_uint_ne(page->index, 0);
+	}
+}
+END_TEST
+
 START_TEST(a_damaged_page_is_refused) {
 	struct policy_state state = { .session = 77 };
 
@@ -509,6 +523,7 @@ int main(void) {
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, what_is_published_is_read);
 	tcase_add_loop_test(t, a_writer_that_stopped_anywhere_leaves_a_whole_state, 0, 20);
+	tcase_add_test(t, generations_go_on_past_the_last_number);
 	tcase_add_test(t, a_damaged_page_is_refused);
 	tcase_add_test(t, no_reader_ever_sees_a_torn_state);
 	tcase_add_test(t, another_process_reads_and_its_writes_kill_it);

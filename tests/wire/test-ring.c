@@ -95,6 +95,19 @@ START_TEST(a_full_ring_keeps_what_it_has_and_counts_the_rest) {
 }
 END_TEST
 
+START_TEST(what_is_lost_is_never_forgotten) {
+	struct ring_record record = use(1000);
+
+	for (uint64_t i = 0; i < LIMIT_RING_RECORDS; ++i)
+		ck_assert(put(1 + i));
+	ring->lost = UINT64_MAX;
+	ck_assert(!put(1000));
+	ck_assert_uint_eq(ring->lost, UINT64_MAX);
+	ck_assert(!ring_write(ring, &record));
+	ck_assert_uint_eq(record.lost, 255);
+}
+END_TEST
+
 START_TEST(only_what_was_named_is_released) {
 	uint8_t other[16] = { 9 };
 	struct ring_record record = use(0);
@@ -242,6 +255,7 @@ int main(void) {
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_record_is_read_by_another_mapping);
 	tcase_add_test(t, a_full_ring_keeps_what_it_has_and_counts_the_rest);
+	tcase_add_test(t, what_is_lost_is_never_forgotten);
 	tcase_add_test(t, only_what_was_named_is_released);
 	tcase_add_test(t, one_changed_byte_anywhere_is_not_believed);
 	tcase_add_loop_test(t, a_lie_with_a_right_checksum_is_not_believed, 0,
