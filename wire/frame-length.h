@@ -92,6 +92,7 @@ bool frame_has_room(size_t capacity, size_t used, size_t n);
  *
  * Return: true with the number of bytes behind the head; false when there is no room.
  */
-bool frame_head_grows(size_t capacity, size_t used, size_t start, size_t n_head, size_t *ret_behind);
+bool frame_head_grows(size_t capacity, size_t used, size_t start, size_t n_head,
+		      size_t *ret_behind);
 
 #endif

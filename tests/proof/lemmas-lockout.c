@@ -48,7 +48,7 @@ bool looking_twice_never_shortens_a_wait(const struct lockout_clock *clock, bool
 	return twice.remaining_ms == once.remaining_ms && twice.boot_ms == once.boot_ms;
 }
 
-/* A reboot takes away only the time that the device has been on since. */
+/* LK-05, LK-07: a reboot takes away only the time that the device has been on since. */
 /*@
   requires \valid_read(clock);
   terminates \true;
