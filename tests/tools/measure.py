@@ -32,7 +32,7 @@ PARTS = (
     ("supervisor", "makes sockets, forks, restarts, empties rings",
      "broker/carewardd.[ch] broker/supervisor.[ch] broker/offspring.[ch] broker/listen.[ch] broker/rings.[ch] "
      "broker/sandbox.[ch] broker/say.[ch] broker/seats*.[ch] broker/spool.[ch] broker/token-start.[ch] broker/control.h "
-     "wire/ring*.[ch]"),
+     "wire/ring*.[ch] wire/shared.[ch]"),
     ("spool writer", "writes into one file", "broker/spool-writer.c broker/spool-file.[ch]"),
     ("token helper", "careward-token: keeper, watcher, helpers",
      "tokens/careward-token.c tokens/keeper*.[ch] tokens/helper.[ch] tokens/confine.[ch] tokens/pkcs11*.[ch] "
