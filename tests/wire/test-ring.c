@@ -170,6 +170,31 @@ START_TEST(a_lie_with_a_right_checksum_is_not_believed) {
 }
 END_TEST
 
+static const struct {
+	const char *why;
+	size_t offset, size;
+} fields[] = {
+	{ "action", offsetof(struct ring_record, action), LIMIT_NAME },
+	{ "name", offsetof(struct ring_record, name), LIMIT_NAME },
+	{ "object", offsetof(struct ring_record, object), LIMIT_OBJECT },
+	{ "text", offsetof(struct ring_record, text), 152 },
+};
+
+START_TEST(a_text_that_fills_its_field_is_not_believed) {
+	struct ring_record record = use(1);
+	char *field = (char *)&record + fields[_i].offset;
+
+	ck_assert(ring_write(ring, &record));
+	memset(field, 'x', fields[_i].size - 1);
+	field[fields[_i].size - 1] = 0;
+	record.crc = policy_crc32((const uint8_t *)&record, sizeof(record) - 4, 0);
+	ck_assert_msg(ring_record_is_valid(&record), "%s", fields[_i].why);
+	field[fields[_i].size - 1] = 'x';
+	record.crc = policy_crc32((const uint8_t *)&record, sizeof(record) - 4, 0);
+	ck_assert_msg(!ring_record_is_valid(&record), "%s", fields[_i].why);
+}
+END_TEST
+
 static int foreign(int seals, size_t size) {
 	int other = memfd_make("foreign", size);
 
@@ -260,6 +285,8 @@ int main(void) {
 	tcase_add_test(t, one_changed_byte_anywhere_is_not_believed);
 	tcase_add_loop_test(t, a_lie_with_a_right_checksum_is_not_believed, 0,
 	                    (int)ARRAY_SIZE(lies));
+	tcase_add_loop_test(t, a_text_that_fills_its_field_is_not_believed, 0,
+			    (int)ARRAY_SIZE(fields));
 	tcase_add_test(t, a_foreign_descriptor_is_refused);
 	tcase_add_test(t, memory_cannot_be_taken_away_from_the_reader);
 	tcase_add_test(t, a_ring_outlives_the_process_that_wrote_it);
