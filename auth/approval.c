@@ -309,16 +309,33 @@ static const char *signed_by(const struct receipt *receipt) {
 	return first || second ? words[first][second] : "device";
 }
 
+/* What is too large for a stack. */
+struct giving {
+	struct receipt receipt;
+	struct approval_secret secret;
+	struct approval_row row;
+	uint8_t second_seat;
+};
+
+static void giving_free(struct giving *giving) {
+	free(giving);
+}
+
+DEFINE_CLEANUP(struct giving *, giving_free)
+
 /* The entry first, so that the head in the receipt covers it. */
 static int give_entry(struct store *store, const struct policy *policy, const struct seat *seat,
-		      const struct actor *actor, const struct receipt *receipt,
-		      const struct moment *now, uint64_t *ret_seq) {
-	char nonce[33], detail[LIMIT_NAME];
+		      const struct actor *actor, const struct giving *g, const struct moment *now,
+		      uint64_t *ret_seq) {
+	const struct receipt *receipt = &g->receipt;
+	char nonce[33], where[8] = "", detail[LIMIT_NAME];
 	struct journal_entry entry;
 	int r;
 
 	hex_encode(nonce, receipt->nonce, sizeof(receipt->nonce));
-	(void)snprintf(detail, sizeof(detail), "nonce=%s by=%s", nonce, signed_by(receipt));
+	if (g->second_seat != 0)
+		(void)snprintf(where, sizeof(where), " at=%u", g->second_seat);
+	(void)snprintf(detail, sizeof(detail), "nonce=%s by=%s%s", nonce, signed_by(receipt), where);
 	flow_entry(&entry, seat, actor, now, EVENT_APPROVAL, OUTCOME_OK);
 	entry.assurance = receipt->assurance;
 	entry.target = receipt->second;
@@ -335,19 +352,6 @@ static int give_entry(struct store *store, const struct policy *policy, const st
 	*ret_seq = entry.seq;
 	return 0;
 }
-
-/* What is too large for a stack. */
-struct giving {
-	struct receipt receipt;
-	struct approval_secret secret;
-	struct approval_row row;
-};
-
-static void giving_free(struct giving *giving) {
-	free(giving);
-}
-
-DEFINE_CLEANUP(struct giving *, giving_free)
 
 static int sign_receipt(struct store *store, struct giving *g) {
 	uint8_t seed[32];
@@ -367,7 +371,7 @@ static int give_rows(struct store *store, const struct policy *policy, const str
 	uint64_t seq = 0;
 	int r;
 
-	r = give_entry(store, policy, seat, actor, &g->receipt, now, &seq);
+	r = give_entry(store, policy, seat, actor, g, now, &seq);
 	if (r == 0)
 		r = journal_head(store, &head);
 	if (r < 0)
@@ -405,8 +409,8 @@ static int give(struct store *store, const struct policy *policy, const struct s
 int approval_give(struct store *store, const struct policy *policy, struct seat *seat,
 		  const struct actor *actor, const struct approval_request *request,
 		  const uint8_t nonce[16], uint32_t second, enum cw_assurance second_assurance,
-		  const struct receipt_signature *signatures, size_t n_signatures,
-		  const struct moment *now, uint8_t *ret_receipt, size_t *ret_n_receipt) {
+		  uint8_t second_seat, const struct receipt_signature *signatures,
+		  size_t n_signatures, const struct moment *now, uint8_t *ret_receipt, size_t *ret_n_receipt) {
 	cleanup_(giving_freep) struct giving *g = NULL;
 	int r;
 
@@ -418,6 +422,7 @@ int approval_give(struct store *store, const struct policy *policy, struct seat 
 	g = calloc(1, sizeof(*g));
 	if (!g)
 		return -ENOMEM;
+	g->second_seat = second_seat;
 	g->secret.reauth_ms = seat->session.reauth_ms;
 	g->secret.reauth_assurance = (uint8_t)seat->session.reauth_assurance;
 	describe(&g->receipt, store, policy, seat, request, nonce, now);

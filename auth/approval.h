@@ -53,6 +53,7 @@ int approval_statement(struct store *store, const struct policy *policy, const s
 /*
  * approval_give() - everything was confirmed: make the receipt
  * @second:  account of the second person; 0 with a same-person confirmation
+ * @second_seat:  where the second person said yes, from 1; 0: at the same seat
  * @signatures:  of tokens, @n_signatures of them, at most one for each person; who
  *           has none gave a password. Each is verified here once more.
  *
@@ -65,8 +66,8 @@ int approval_statement(struct store *store, const struct policy *policy, const s
 int approval_give(struct store *store, const struct policy *policy, struct seat *seat,
 		  const struct actor *actor, const struct approval_request *request,
 		  const uint8_t nonce[16], uint32_t second, enum cw_assurance second_assurance,
-		  const struct receipt_signature *signatures, size_t n_signatures,
-		  const struct moment *now, uint8_t *ret_receipt, size_t *ret_n_receipt);
+		  uint8_t second_seat, const struct receipt_signature *signatures,
+		  size_t n_signatures, const struct moment *now, uint8_t *ret_receipt, size_t *ret_n_receipt);
 
 /*
  * approval_redeem() - use a receipt, once

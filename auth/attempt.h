@@ -191,6 +191,7 @@ struct attempt {
 	struct attempt_prompt prompt;
 	uint64_t deadline_ms;
 	uint64_t session;  /* on the screen when it began; 0: nobody             */
+	uint32_t voids;    /* of that session, when it began                     */
 	bool has_answered; /* or a name was claimed: its end is worth a record   */
 	bool is_unusable;  /* the answer can be no password                      */
 	bool is_made;      /* a new verifier stands in `made`                    */
@@ -220,6 +221,8 @@ struct attempt {
 	bool has_read;           /* the second person has said yes to the words        */
 	uint32_t read_by;        /* whose card it was then; 0: nobody's                */
 	char reason[LIMIT_TEXT]; /* why somebody said no                               */
+	struct moment asked_at; /* a second person was asked for; boot_ms 0: not yet   */
+	struct attempt *asked; /* whose approval it signs, at another seat; NULL: its own */
 	struct receipt_signature signatures[RECEIPT_PERSONS]; /* by person - 1; person 0: none */
 	struct witness_request witness;
 	uint8_t nonce[16];
@@ -295,6 +298,7 @@ int finish_reauth(struct attempt *a, const struct moment *now);
 int finish_change(struct attempt *a, const struct moment *now);
 int finish_recover(struct attempt *a, const struct moment *now);
 int finish_witness(struct attempt *a, const struct moment *now);
+int finish_countersign(struct attempt *a, const struct moment *now);
 
 /* signin-witness.c. Return: 0; -EINVAL (no care action that asks for a witness). */
 int witness_take(struct attempt *a, const struct witness_request *request);
@@ -313,6 +317,29 @@ enum cw_reason approval_obstacle(const struct attempt *a, const struct moment *n
 enum attempt_event approval_refuse(struct attempt *a, const struct moment *now,
 				   enum audit_outcome outcome, enum cw_reason reason,
 				   const char *message);
+
+/*
+ * signin-countersign.c
+ *
+ * The attempt that asks for the approval: itself, or the one at another seat.
+ */
+struct attempt *approval_asked(struct attempt *a);
+const struct seat *approval_seat(const struct attempt *a);
+/* Is the asking seat as it was when it asked? */
+bool approval_holds(const struct attempt *a, const struct moment *now);
+/* Return: what happens first; -ESTALE in *@ret_r (not open for this person). */
+enum attempt_event countersign_begin(struct attempt *a, const struct attempt_request *request,
+				     const struct moment *now, int *ret_r);
+/* The second person's no, at another seat, ends what was asked for, too. */
+void countersign_refused(struct attempt *a);
+/* The receipt is the other seat's. */
+void countersign_given(struct attempt *a);
+/* Over: secrets go. */
+void attempt_close(struct attempt *a);
+void attempt_take_reason(struct attempt *a, const uint8_t *p, size_t n);
+/* signin-approve.c */
+enum cw_reason second_obstacle(const struct attempt *a, const struct account *second,
+			       enum cw_assurance assurance, const struct moment *now);
 
 /* The actions, by the file that they stand in. */
 attempt_action ask_name, take_name, ask_password, try_password, judge, note_busy;  /* try */

@@ -73,6 +73,7 @@ static void suspend(struct taking *t) {
 	s->reauth_ms = 0;
 	s->reauth_assurance = CW_ASSURANCE_NONE;
 	s->void_ms = t->now->boot_ms;
+	++s->voids;
 	t->voids = true;
 }
 

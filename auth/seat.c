@@ -271,6 +271,7 @@ void seat_activity(struct seat *seat, const struct policy_table *table, const st
 /* What was given to the session is void from now on, whether or not that is stored. */
 static void session_void(struct session *s, const struct moment *now) {
 	s->void_ms = now->boot_ms;
+	++s->voids;
 	s->reauth_ms = 0;
 	s->reauth_assurance = CW_ASSURANCE_NONE;
 }

@@ -43,6 +43,7 @@ struct session {
 	uint64_t reauth_ms;
 	enum cw_assurance reauth_assurance;
 	uint64_t void_ms; /* receipts of this boot time or before are void    */
+	uint32_t voids;   /* how often: what waits for a second yes is void, too */
 	enum seat_lock lock;
 	uint64_t token;          /* row of the token that opened it; 0: none           */
 	char reader[LIMIT_NAME]; /* where it lies: its removal locks, by the context   */

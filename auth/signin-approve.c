@@ -123,24 +123,27 @@ static bool is_yes(const struct secret *answer) {
 	return answer->n == 3 && memcmp(answer->bytes, "yes", 3) == 0;
 }
 
-/* "no", and perhaps why. */
-static void take_reason(struct attempt *a) {
+void attempt_take_reason(struct attempt *a, const uint8_t *p, size_t n) {
 	cleanup_(secret_wipe) struct secret typed = { 0 };
 	cleanup_(secret_wipe) struct secret text = { 0 };
 
-	if (a->answer->n < 4 || memcmp(a->answer->bytes, "no ", 3) != 0)
-		return;
-	(void)secret_set(&typed, a->answer->bytes + 3, a->answer->n - 3);
 	/* No secret, but a text like any other: normalised, without control characters. */
-	if (password_prepare(&typed, &text) < 0 || text.n >= sizeof(a->reason))
+	if (!secret_set(&typed, p, n) || password_prepare(&typed, &text) < 0 ||
+	    text.n >= sizeof(a->reason))
 		return;
 	memcpy(a->reason, text.bytes, text.n);
 	a->reason[text.n] = '\0';
 }
 
+/* "no", and perhaps why. Said at another seat, it ends what was asked for there. */
 static enum attempt_event refuse_unconfirmed(struct attempt *a, const struct moment *now) {
-	take_reason(a);
-	return approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_CONFIRMATION, "not-confirmed");
+	enum attempt_event event;
+
+	if (a->answer->n >= 4 && memcmp(a->answer->bytes, "no ", 3) == 0)
+		attempt_take_reason(a, a->answer->bytes + 3, a->answer->n - 3);
+	event = approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_CONFIRMATION, "not-confirmed");
+	countersign_refused(a);
+	return event;
 }
 
 enum attempt_event take_confirm(struct attempt *a, const struct moment *now) {
@@ -155,11 +158,25 @@ enum attempt_event confirm_signed(struct attempt *a, const struct moment *now) {
 	return a->who == &a->second ? ATTEMPT_EV_RIGHT : start_confirm(a, now);
 }
 
+/* The first person's yes holds for as long as it is fresh, and no longer. */
+static uint64_t fresh_until(const struct attempt *a) {
+	uint64_t since = a->seat->session.reauth_ms, fresh = action_of(a)->fresh_ms;
+
+	return since > UINT64_MAX - fresh ? UINT64_MAX : since + fresh;
+}
+
 enum attempt_event ask_second(struct attempt *a, const struct moment *now) {
-	if (a->who == &a->first)
+	enum attempt_event event;
+
+	if (a->who == &a->first) {
 		a->held = (struct held){ 0 }; /* the first person's */
+		a->asked_at = *now;
+	}
 	a->who = &a->second;
-	return attempt_ask(a, now, CW_FIELD_NAME, false, "ask-second-name", NULL);
+	event = attempt_ask(a, now, CW_FIELD_NAME, false, "ask-second-name", NULL);
+	if (action_of(a) && action_of(a)->fresh_ms > 0)
+		a->deadline_ms = fresh_until(a);
+	return event;
 }
 
 enum attempt_event take_second(struct attempt *a, const struct moment *now) {
@@ -169,16 +186,16 @@ enum attempt_event take_second(struct attempt *a, const struct moment *now) {
 }
 
 /* Would the second person be let do it alone, but for the confirmation? */
-static enum cw_reason second_obstacle(const struct attempt *a, const struct moment *now) {
+enum cw_reason second_obstacle(const struct attempt *a, const struct account *second,
+			       enum cw_assurance assurance, const struct moment *now) {
 	const struct policy_table *t = &a->auth->policy->table;
-	const struct account *second = &a->second.account;
 	struct policy_state state;
 
-	seat_state(a->seat, t, now, OWN_LEASE_MS, &state);
+	seat_state(approval_seat(a), t, now, OWN_LEASE_MS, &state);
 	state.account = second->number;
 	state.roles = seat_role_bits(t, second->roles, second->n_roles);
-	state.assurance = (uint8_t)a->second.assurance;
-	state.reauth_assurance = (uint8_t)a->second.assurance;
+	state.assurance = (uint8_t)assurance;
+	state.reauth_assurance = (uint8_t)assurance;
 	state.reauth_at = now->boot_ms == 0 ? 1 : now->boot_ms;
 	if (policy_decide(t, &state, a->approval.action, now->boot_ms) == CW_CONFIRM)
 		return CW_REASON_NONE;
@@ -196,7 +213,7 @@ enum attempt_event second_proved(struct attempt *a, const struct moment *now) {
 				       "same-person");
 	if (approval_pair(a->auth->store, a->first.number, a->second.account.number) < 0)
 		return approval_refuse(a, now, OUTCOME_REFUSED, CW_REASON_CONFIRMATION, "paired");
-	reason = second_obstacle(a, now);
+	reason = second_obstacle(a, &a->second.account, a->second.assurance, now);
 	if (reason != CW_REASON_NONE)
 		return approval_refuse(a, now, OUTCOME_REFUSED, reason, "not-entitled");
 	/* Read before it was signed; whoever gives a password reads and confirms now. */
@@ -235,7 +252,8 @@ static int second_again(struct attempt *a, const struct moment *now) {
 	r = person_again(a, &a->second);
 	if (r < 0)
 		return r == -ESTALE ? -EPERM : r;
-	if (person_trouble(a, &a->second, now) || second_obstacle(a, now) != CW_REASON_NONE)
+	if (person_trouble(a, &a->second, now) ||
+	    second_obstacle(a, &a->second.account, a->second.assurance, now) != CW_REASON_NONE)
 		return -EPERM;
 	r = person_store_counter(a, &a->second, now);
 	if (r < 0)
@@ -247,11 +265,15 @@ static int give_rows(struct attempt *a, const struct moment *now) {
 	cleanup_(transaction_endp) struct store *transaction = NULL;
 	uint32_t second = a->who == &a->second ? a->second.account.number : 0;
 	struct receipt_signature *signatures = a->signatures;
+	struct attempt *asked = approval_asked(a);
 	struct store *store = a->auth->store;
 	size_t n = 0;
 	int r;
 
-	if (a->seat->session.number != a->session || (a->signs && signatures[0].person != 1))
+	if (!approval_holds(a, now) || (a->asked && !attempt_is_open(asked, now, NULL)))
+		return -EPERM;
+	signatures[0] = asked->signatures[0];
+	if (asked->signs && signatures[0].person != 1)
 		return -EPERM;
 	if (person_uses_token(&a->second) && signatures[1].person != 2)
 		return -EPERM;
@@ -264,8 +286,9 @@ static int give_rows(struct attempt *a, const struct moment *now) {
 	transaction = store;
 	r = second_again(a, now);
 	if (r == 0)
-		r = approval_give(store, a->auth->policy, a->seat, &a->actor, &a->approval,
-				  a->nonce, second, a->second.assurance, signatures, n, now,
+		r = approval_give(store, a->auth->policy, asked->seat, &asked->actor,
+				  &asked->approval, asked->nonce, second, a->second.assurance,
+				  a->asked ? (uint8_t)(a->seat->index + 1) : 0, signatures, n, now,
 				  a->result.receipt, &a->result.n_receipt);
 	if (r < 0)
 		return r;
@@ -285,5 +308,7 @@ enum attempt_event give(struct attempt *a, const struct moment *now) {
 	a->second.is_counted = false;
 	a->result.message = "approved";
 	a->result.success = ATTEMPT_YES;
+	if (a->asked)
+		countersign_given(a);
 	return ATTEMPT_EV_NONE;
 }

@@ -150,7 +150,7 @@ enum attempt_event attempt_way(struct attempt *a, const struct attempt_request *
 	    !is_too_early(a, request->presented))
 		held->sight = *request->presented;
 	/* Who typed a name has not come for what happens to lie there. */
-	if (!held->is_chosen && (a->first.by_number || !a->first.is_named))
+	if (!held->is_chosen && (a->who->by_number || !a->who->is_named))
 		held->factor = factor_of(&held->sight);
 	return attempt_way_named(a);
 }

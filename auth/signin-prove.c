@@ -29,7 +29,7 @@ static int add_statement(const struct attempt *a, const struct moment *now,
 			 uint8_t ret_statement[32]) {
 	uint32_t second = a->second.is_known ? a->second.account.number : STRANGER;
 
-	return approval_statement(a->auth->store, a->auth->policy, a->seat, &a->approval, a->nonce,
+	return approval_statement(a->auth->store, a->auth->policy, approval_seat(a), &a->approval, a->nonce,
 				  second, person_of(a), now, ret_statement);
 }
 
@@ -41,7 +41,7 @@ static int make_challenge(struct attempt *a, const struct moment *now) {
 	*challenge = (struct challenge){
 		.boot_ms = now->boot_ms,
 		.account = a->who->is_known ? a->who->account.number : 0,
-		.purpose = a->route->row.purpose,
+		.purpose = a->has_approval ? ATTEMPT_APPROVAL : a->route->row.purpose,
 		.seat = (uint8_t)(a->seat->index + 1),
 	};
 	store_device_id(a->auth->store, challenge->device);

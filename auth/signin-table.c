@@ -265,7 +265,9 @@ const struct attempt_cell *attempt_cell(unsigned state, unsigned event) {
 	X(ENROL, "enrolment", false, ENROL, RIGHT, EVENT_TOKEN_ENROLLED, true, true, true, true,   \
 	  person_find, finish_enrol)                                                               \
 	X(WITNESS, "witness", false, ASK_NAME, RIGHT, EVENT_WITNESS, true, true, true, true,       \
-	  person_find, finish_witness)
+	  person_find, finish_witness)                                                             \
+	X(COUNTERSIGN, "countersigning", false, ASK_PASSWORD, RIGHT, EVENT_REAUTH, true, true,     \
+	  true, false, person_find, finish_countersign)
 
 #define ROUTE(p, n, opens, f, right_, e, session_, unlocked, tokens_, badges_, find_, finish_)     \
 	{                                                                                          \
@@ -293,7 +295,7 @@ static const struct route routes[] = {
 };
 
 _Static_assert(sizeof(routes) / sizeof(*routes) == N_ROUTES, "every purpose has its row");
-_Static_assert((int)N_ROUTES == (int)CW_PURPOSE_WITNESS + 1, "a purpose was added: give it a row");
+_Static_assert((int)N_ROUTES == (int)CW_PURPOSE_COUNTERSIGN + 1, "a purpose was added: give it a row");
 
 /* -Wswitch-enum: a purpose without a case, and so without a row, does not compile. */
 const struct route *attempt_route_of(enum cw_purpose purpose) {

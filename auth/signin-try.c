@@ -402,7 +402,7 @@ static enum attempt_event give_up(struct attempt *a, const struct moment *now,
 
 	if (!a->has_answered)
 		return attempt_end(a, message);
-	if (a->has_approval)
+	if (a->has_approval && !a->asked)
 		return approval_refuse(a, now, OUTCOME_CANCELLED, CW_REASON_CONFIRMATION, message);
 	try_entry(a, now, OUTCOME_CANCELLED, &entry);
 	entry.detail = message;

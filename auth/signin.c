@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "auth/attempt-enrol.h"
+#include "auth/copy.h"
 #include "auth/entry.h"
 #include "auth/row.h"
 
@@ -112,12 +113,15 @@ static void person_wipe(struct person *person) {
 }
 
 /* Over: secrets go. The job stays: the worker may still hold it. */
-static void close_attempt(struct attempt *a) {
+void attempt_close(struct attempt *a) {
 	bool is_hashing = a->want == ATTEMPT_HASH;
+	char reason[LIMIT_TEXT];
 
+	memcpy(reason, a->result.reason, sizeof(reason));
 	a->state = ATTEMPT_ST_OVER;
 	a->want = ATTEMPT_OVER;
 	a->deadline_ms = UINT64_MAX;
+	a->asked = NULL;
 	secret_wipe(&a->old);
 	secret_wipe(&a->candidate);
 	explicit_bzero(&a->made, sizeof(a->made));
@@ -136,6 +140,8 @@ static void close_attempt(struct attempt *a) {
 			.message = a->result.message ? a->result.message : "failed",
 			.wait_ms = a->result.wait_ms,
 		};
+	if (a->result.success != ATTEMPT_YES)
+		text_copy(a->result.reason, sizeof(a->result.reason), reason);
 }
 
 static bool is_given_back(enum attempt_event event) {
@@ -161,7 +167,7 @@ static int step(struct attempt *a, enum attempt_event event, const struct moment
 		if (event == ATTEMPT_EV_NONE && a->state != ATTEMPT_ST_OVER)
 			return 0;
 	}
-	close_attempt(a);
+	attempt_close(a);
 	return a->error < 0 ? a->error : is_foreseen ? 0 : -EPROTO;
 }
 
@@ -230,11 +236,12 @@ static enum attempt_event begin_approval(struct attempt *a, const struct attempt
 static int begin(struct attempt *a, const struct attempt_request *request,
 		 const struct moment *now) {
 	enum attempt_event event;
-	int r;
+	int r = 0;
 
 	a->state = ATTEMPT_ST_BEGIN;
 	a->who = &a->first;
 	a->session = a->seat->session.number;
+	a->voids = a->seat->session.voids;
 	if (request->purpose == CW_PURPOSE_WITNESS) {
 		r = witness_take(a, request->witness);
 		if (r < 0)
@@ -248,6 +255,10 @@ static int begin(struct attempt *a, const struct attempt_request *request,
 		if (r < 0)
 			return r;
 		event = begin_approval(a, request, now);
+	} else if (request->asked) {
+		event = countersign_begin(a, request, now, &r);
+		if (r < 0)
+			return r;
 	} else if (request->enrol) {
 		r = enrol_begin(a, request->enrol);
 		if (r < 0)
@@ -274,6 +285,8 @@ int attempt_begin(struct auth *auth, struct seat *seat, const struct attempt_req
 	if (!route || (request->purpose == ATTEMPT_APPROVAL && !request->approval))
 		return -EINVAL;
 	if (!request->enrol != (request->purpose != CW_PURPOSE_ENROL))
+		return -EINVAL;
+	if (!request->asked != (request->purpose != CW_PURPOSE_COUNTERSIGN))
 		return -EINVAL;
 	if (request->name && strnlen(request->name, SECRET_MAX + 1) > SECRET_MAX)
 		return -EINVAL;

@@ -59,6 +59,7 @@ struct attempt_request {
 	const struct approval_request *approval; /* NULL, or auth/approval.h         */
 	const struct witness_request *witness; /* CW_PURPOSE_WITNESS                    */
 	const struct enrol_request *enrol; /* with CW_PURPOSE_ENROL alone             */
+	struct attempt *asked; /* with CW_PURPOSE_COUNTERSIGN alone: is open; outlives it */
 	struct actor actor; /* seat and peer of whoever asks                   */
 };
 
@@ -107,6 +108,7 @@ struct attempt_result {
 	struct witness witness;   /* for seat_witness(); until_ms is not set yet    */
 	uint8_t receipt[APPROVAL_RECEIPT_MAX]; /* approvals                         */
 	size_t n_receipt;
+	char reason[LIMIT_TEXT]; /* why somebody at another seat said no               */
 };
 
 /* What an attempt needs of the world; borrowed, must outlive it. */
@@ -218,6 +220,53 @@ uint64_t attempt_deadline(const struct attempt *attempt);
 
 /* Valid when attempt_want() is ATTEMPT_OVER. */
 const struct attempt_result *attempt_result(const struct attempt *attempt);
+
+/*
+ * Approvals that wait for a second person, who may be at another seat
+ *
+ * docs/decisions/009. The one who asks and the one who signs have an attempt each;
+ * the latter's points at the former's and ends before it does.
+ */
+struct attempt_open {
+	uint32_t account; /* who asks                                           */
+	uint8_t seat;     /* where, from 1                                      */
+	uint64_t since_ms, until_ms; /* boot time                               */
+	int64_t since_wall_ms;
+	const struct approval_request *approval;
+};
+
+/* Does it wait for a second person, and is all still as it was asked? */
+bool attempt_is_open(const struct attempt *attempt, const struct moment *now,
+		     struct attempt_open *ret_open);
+
+/*
+ * attempt_bars() - what keeps the owner of @seat's session from being the second person
+ *
+ * Return: CW_REASON_NONE: nothing.
+ */
+enum cw_reason attempt_bars(const struct attempt *attempt, const struct seat *seat,
+			    const struct moment *now);
+
+/*
+ * attempt_refuse() - the owner of @seat's session says no to it
+ * @reason:  why, or NULL
+ *
+ * Recorded; the attempt is over. Return: 0; -ESTALE (not open); -EIO.
+ */
+int attempt_refuse(struct attempt *attempt, const struct seat *seat, const struct actor *actor,
+		   const char *reason, const struct moment *now);
+
+/* Why the person who is asked gives it up: for the record of attempt_cancel(). */
+void attempt_because(struct attempt *attempt, const char *reason);
+
+/* Ends, with its record, what waited and does not hold any more. Return: true: it did. */
+bool attempt_lapse(struct attempt *attempt, const struct moment *now);
+
+/* The attempt that it would sign; NULL: none, or it is over. */
+const struct attempt *attempt_asked(const struct attempt *attempt);
+
+/* What it would sign is no longer open: over, as nobody's fault. */
+void attempt_withdraw(struct attempt *attempt, const struct moment *now);
 
 /*
  * Every request that can end in a session or change a verifier has a row here;

@@ -9,7 +9,32 @@
 
 /* Attempts: conversations between a person at a connection and auth/signin.c. */
 
-static void slot_free(struct attempt_slot *slot) {
+static void send_event(struct attempt_slot *slot, struct frame_writer *w) {
+	struct peer *peer = peer_by_number(slot->engine, slot->peer);
+
+	if (frame_end(w) == 0 && peer)
+		peer_send(peer, slot->engine->out, w->n, NULL, 0);
+	explicit_bzero(slot->engine->out, sizeof(slot->engine->out));
+}
+
+static void begin_event(struct attempt_slot *slot, struct frame_writer *w, const char *name) {
+	frame_begin(w, slot->engine->out, sizeof(slot->engine->out), FRAME_EVENT, 0, name);
+	frame_uint(w, "attempt", slot->number);
+}
+
+static void send_over(struct attempt_slot *slot, const struct attempt_result *result) {
+	struct frame_writer w;
+
+	begin_event(slot, &w, "attempt-over");
+	frame_text(&w, "message", result->message ? result->message : "refused");
+	if (result->wait_ms > 0)
+		frame_uint(&w, "wait_ms", result->wait_ms);
+	if (result->reason[0] != '\0')
+		frame_text(&w, "text", result->reason);
+	send_event(slot, &w);
+}
+
+static void slot_release(struct attempt_slot *slot) {
 	slot_drop_job(slot);
 	if (slot->hashing) {
 		/* The worker has the job, and its permit is kept until the hash ends. */
@@ -19,6 +44,56 @@ static void slot_free(struct attempt_slot *slot) {
 	}
 	slot->attempt = attempt_free(slot->attempt);
 	memset(slot, 0, sizeof(*slot));
+}
+
+/* Whoever was about to sign it at another seat has nothing to sign any more. */
+static void withdraw_from_others(struct attempt_slot *slot, const struct moment *now) {
+	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i) {
+		struct attempt_slot *s = &slot->engine->attempts[i];
+
+		if (s == slot || !s->attempt || s->dropped ||
+		    attempt_asked(s->attempt) != slot->attempt)
+			continue;
+		attempt_withdraw(s->attempt, now);
+		send_over(s, attempt_result(s->attempt));
+		slot_release(s);
+	}
+}
+
+/* Tells the seats whose person could sign it that it is open, and those that it is no longer. */
+static void tell_open(struct attempt_slot *slot, const struct moment *now) {
+	for (uint32_t i = 0; i < slot->engine->n_seats; ++i) {
+		struct seat_runtime *seat = &slot->engine->seats[i];
+
+		if (slot->is_open &&
+		    attempt_bars(slot->attempt, &seat->seat, now) == CW_REASON_NONE)
+			slot->told |= 1u << i;
+		if ((slot->told & 1u << i) != 0)
+			seat_event(seat, "approvals");
+	}
+}
+
+/* Was it asked for just now, or is it no longer? */
+static void slot_note_open(struct attempt_slot *slot, const struct moment *now) {
+	bool is_open = attempt_is_open(slot->attempt, now, NULL);
+
+	if (is_open == slot->is_open)
+		return;
+	slot->is_open = is_open;
+	tell_open(slot, now);
+	if (!is_open)
+		withdraw_from_others(slot, now);
+}
+
+static void slot_free(struct attempt_slot *slot) {
+	struct moment now = engine_now(slot->engine);
+
+	if (slot->is_open) {
+		slot->is_open = false;
+		withdraw_from_others(slot, &now);
+		tell_open(slot, &now);
+	}
+	slot_release(slot);
 }
 
 /* Ends it with its record, also while its try is being hashed: nothing comes of that. */
@@ -52,19 +127,6 @@ static struct attempt_slot *slot_find(struct request *r, uint64_t number) {
 	return NULL;
 }
 
-static void send_event(struct attempt_slot *slot, struct frame_writer *w) {
-	struct peer *peer = peer_by_number(slot->engine, slot->peer);
-
-	if (frame_end(w) == 0 && peer)
-		peer_send(peer, slot->engine->out, w->n, NULL, 0);
-	explicit_bzero(slot->engine->out, sizeof(slot->engine->out));
-}
-
-static void begin_event(struct attempt_slot *slot, struct frame_writer *w, const char *name) {
-	frame_begin(w, slot->engine->out, sizeof(slot->engine->out), FRAME_EVENT, 0, name);
-	frame_uint(w, "attempt", slot->number);
-}
-
 static void send_prompt(struct attempt_slot *slot) {
 	const struct attempt_prompt *p = attempt_prompt(slot->attempt);
 	struct frame_writer w;
@@ -77,16 +139,6 @@ static void send_prompt(struct attempt_slot *slot) {
 		frame_text(&w, "text", p->text);
 	if (p->tries_left < TRIES_UNKNOWN)
 		frame_uint(&w, "tries", p->tries_left);
-	send_event(slot, &w);
-}
-
-static void send_over(struct attempt_slot *slot, const struct attempt_result *result) {
-	struct frame_writer w;
-
-	begin_event(slot, &w, "attempt-over");
-	frame_text(&w, "message", result->message ? result->message : "refused");
-	if (result->wait_ms > 0)
-		frame_uint(&w, "wait_ms", result->wait_ms);
 	send_event(slot, &w);
 }
 
@@ -173,6 +225,7 @@ static void finish_success(struct attempt_slot *slot, const struct attempt_resul
 		return;
 	case CW_PURPOSE_CHANGE:
 	case CW_PURPOSE_ENROL:
+	case CW_PURPOSE_COUNTERSIGN:
 		send_over(slot, result);
 		return;
 	}
@@ -184,7 +237,7 @@ static void finish_success(struct attempt_slot *slot, const struct attempt_resul
 	send_signed_in(slot, result, handover);
 }
 
-static void slot_finish(struct attempt_slot *slot, const struct moment *now) {
+static void finish_one(struct attempt_slot *slot, const struct moment *now) {
 	const struct attempt_result *result = attempt_result(slot->attempt);
 
 	/* An attempt may have changed the seat on its way: a re-authentication. */
@@ -194,6 +247,24 @@ static void slot_finish(struct attempt_slot *slot, const struct moment *now) {
 	else
 		send_over(slot, result);
 	slot_free(slot);
+}
+
+void attempts_finish(struct engine *engine, const struct moment *now) {
+	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i) {
+		struct attempt_slot *s = &engine->attempts[i];
+
+		if (s->attempt && !s->dropped && !s->hashing && s->is_open &&
+		    attempt_want(s->attempt) == ATTEMPT_OVER)
+			finish_one(s, now);
+	}
+}
+
+/* Whoever signed or refused at another seat's wish has ended that one's attempt, too. */
+static void slot_finish(struct attempt_slot *slot, const struct moment *now) {
+	struct engine *engine = slot->engine;
+
+	finish_one(slot, now);
+	attempts_finish(engine, now);
 }
 
 static void run_hash(void *data, struct arena *arena) {
@@ -273,8 +344,10 @@ void slot_drive(struct attempt_slot *slot, const struct moment *now) {
 	while (attempt_want(slot->attempt) != ATTEMPT_OVER) {
 		if (!attempt_needs_helper(slot->attempt))
 			slot_drop_job(slot);
-		if (slot_step(slot, now))
+		if (slot_step(slot, now)) {
+			slot_note_open(slot, now);
 			return;
+		}
 	}
 	slot_finish(slot, now);
 }
@@ -311,8 +384,7 @@ int attempts_begin(struct request *r, struct attempt_request *request) {
 	return 0;
 }
 
-/* What the person has chosen; nothing: what lies there. */
-static bool get_factor(const struct request *r, enum cw_factor *ret_factor) {
+bool request_factor(const struct request *r, enum cw_factor *ret_factor) {
 	uint64_t factor = CW_FACTOR_NONE;
 	int e = frame_get_uint(r->body, "factor", &factor);
 
@@ -328,7 +400,7 @@ int handle_attempt_begin(struct request *r) {
 	uint64_t purpose = 0;
 	int e = frame_get_text(r->body, "name", name, sizeof(name));
 
-	if ((e < 0 && e != -ENOENT) || !get_factor(r, &request.factor))
+	if ((e < 0 && e != -ENOENT) || !request_factor(r, &request.factor))
 		return -EPROTO;
 	/* Enrolling and witnessing have verbs of their own. */
 	if (frame_get_uint(r->body, "purpose", &purpose) < 0 || purpose < CW_PURPOSE_SIGN_IN ||
@@ -352,7 +424,7 @@ int handle_authorize(struct request *r) {
 	    frame_get_text(r->body, "words", approval.words, sizeof(approval.words)) < 0)
 		return -EPROTO;
 	e = frame_get_text(r->body, "object", approval.object, sizeof(approval.object));
-	if ((e < 0 && e != -ENOENT) || !get_factor(r, &request.factor))
+	if ((e < 0 && e != -ENOENT) || !request_factor(r, &request.factor))
 		return -EPROTO;
 	index = policy_action_index(&r->engine->policy->table, name);
 	if (index < 0)
@@ -374,7 +446,7 @@ int handle_witness(struct request *r) {
 	int e = 0, index = 0;
 
 	if (frame_get_text(r->body, "action", name, sizeof(name)) < 0 ||
-	    !get_factor(r, &request.factor))
+	    !request_factor(r, &request.factor))
 		return -EPROTO;
 	e = frame_get_text(r->body, "object", witness.object, sizeof(witness.object));
 	if (e < 0 && e != -ENOENT)
@@ -414,13 +486,16 @@ int handle_attempt_answer(struct request *r) {
 
 int handle_attempt_cancel(struct request *r) {
 	struct attempt_slot *slot = NULL;
+	char reason[LIMIT_TEXT] = "";
 	uint64_t number = 0;
+	int e = frame_get_text(r->body, "reason", reason, sizeof(reason));
 
-	if (frame_get_uint(r->body, "attempt", &number) < 0)
+	if ((e < 0 && e != -ENOENT) || frame_get_uint(r->body, "attempt", &number) < 0)
 		return -EPROTO;
 	slot = slot_find(r, number);
 	if (!slot)
 		return reply_message(r, RESULT_STALE, "no-such-attempt");
+	attempt_because(slot->attempt, reason);
 	slot_give_up(slot, &r->now);
 	return reply(r, RESULT_OK);
 }
@@ -499,7 +574,11 @@ void attempts_tick(struct engine *engine, const struct moment *now) {
 	for (uint32_t i = 0; i < ENGINE_ATTEMPTS; ++i) {
 		struct attempt_slot *s = &engine->attempts[i];
 
-		if (!s->attempt || s->hashing || now->boot_ms < attempt_deadline(s->attempt))
+		if (!s->attempt || s->hashing || s->dropped)
+			continue;
+		if (attempt_lapse(s->attempt, now))
+			slot_finish(s, now);
+		if (!s->attempt || now->boot_ms < attempt_deadline(s->attempt))
 			continue;
 		attempt_cancel(s->attempt, now, true);
 		slot_drive(s, now);

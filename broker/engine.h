@@ -102,6 +102,8 @@ struct attempt_slot {
 	uint64_t token_job;      /* of the helper that looks or signs for it; 0: none   */
 	bool hashing;            /* the worker has its job: may not be freed            */
 	bool dropped;            /* free it when the worker is done                     */
+	bool is_open;            /* another seat may sign what it asks                  */
+	uint32_t told;           /* bits of the seats that were told so                 */
 };
 
 #define ENGINE_ATTEMPTS (LIMIT_ATTEMPTS * LIMIT_SEATS)

@@ -87,6 +87,9 @@ bool later_resume(const struct later *later, struct request *ret_request);
 /* Whoever's session the seat holds, as an actor for auth/. */
 struct actor request_actor(const struct request *r);
 
+/* "factor": what the person has chosen; nothing: what lies there. Return: false: no factor. */
+bool request_factor(const struct request *r, enum cw_factor *ret_factor);
+
 /* Arrays of names in a body. Return: count; -EPROTO. */
 int request_names(const struct request *r, const char *key, char (*ret_names)[POLICY_NAME_SIZE],
                   uint32_t room);
@@ -106,6 +109,9 @@ int handle_authorize(struct request *r);
 int handle_witness(struct request *r);
 int handle_badge(struct request *r);          /* sights.c */
 int handle_redeem(struct request *r);
+int handle_approval_list(struct request *r);  /* requests-approvals.c */
+int handle_approval_sign(struct request *r);
+int handle_approval_refuse(struct request *r);
 int handle_explain(struct request *r);        /* requests-config.c */
 int handle_check(struct request *r);
 int handle_config_install(struct request *r);
@@ -138,6 +144,8 @@ void attempts_end(struct engine *engine);
 /* Is somebody being asked at this seat? */
 bool attempts_any(const struct engine *engine, const struct seat_runtime *seat);
 void attempts_tick(struct engine *engine, const struct moment *now);
+/* Answers those that were open and were ended from another seat. */
+void attempts_finish(struct engine *engine, const struct moment *now);
 
 /* claims.c: records from sockets, rings and the spool. */
 int claims_packet(struct peer *peer, const uint8_t *packet, size_t n);

@@ -29,6 +29,9 @@
 	VERB(WITNESS, "witness")                                                                   \
 	VERB(BADGE, "badge")                                                                       \
 	VERB(REDEEM, "redeem")                                                                     \
+	VERB(APPROVAL_LIST, "approval.list")                                                       \
+	VERB(APPROVAL_SIGN, "approval.sign")                                                       \
+	VERB(APPROVAL_REFUSE, "approval.refuse")                                                   \
 	VERB(EXPLAIN, "explain")                                                                   \
 	VERB(CHECK, "check")                                                                       \
 	VERB(INIT, "init")                                                                         \

@@ -32,6 +32,75 @@ CW_PUBLIC CW_CHECKED int cw_authorize(struct cw *cw, uint32_t action, const uint
                                       uint64_t *ret_attempt);
 
 /*
+ * Two seats
+ *
+ * While cw_authorize() asks for the second person's name, that person may as well sign
+ * at another seat, within the time that the first one's re-authentication is fresh. At
+ * the asking seat CW_EVENT_AUTHORIZED comes as ever; a refusal comes as
+ * CW_EVENT_ATTEMPT_OVER with the message "second-refused" and the reason in text.
+ */
+
+/* What waits for a second person's yes. */
+struct cw_open_approval {
+	uint64_t approval;  /* for cw_countersign() and cw_refuse()                      */
+	uint32_t account;   /* who asks                                                  */
+	uint32_t action;    /* handle; UINT32_MAX: none of this application's            */
+	int64_t since_ms;   /* wall time                                                 */
+	uint64_t left_ms;   /* as long as this it can be signed                          */
+	uint8_t digest[32];
+	char seat[64];      /* where it is asked                                         */
+	char name[64];      /* display name of who asks                                  */
+	char action_name[64];
+	char object[128];
+	char words[512];    /* what is to be confirmed; show all of it                   */
+};
+
+/*
+ * cw_approvals() - what waits for the person who is signed in here
+ * @each:  called from a later cw_dispatch(), once for each, then once with NULL;
+ *         what it points at lives during the call
+ *
+ * CW_EVENT_APPROVALS says when to ask again; ask after a sign-in, too. Without an
+ * open session it is refused: CW_EVENT_ERROR, and one call with NULL.
+ *
+ * Return: 0; -EINVAL; -EBUSY (one is going on); -EAGAIN; -ENOTCONN.
+ */
+CW_PUBLIC CW_CHECKED int cw_approvals(struct cw *cw,
+                                      void (*each)(const struct cw_open_approval *approval,
+                                                   void *userdata),
+                                      void *userdata);
+
+/*
+ * cw_countersign() - begin to say yes to one, or no
+ * @factor:  as for cw_sign_in_with()
+ *
+ * The session's owner proves who it is and confirms the words. Ends in
+ * CW_EVENT_ATTEMPT_OVER with the message "countersigned", or why not; the receipt
+ * goes to the asking seat.
+ *
+ * Return: 0; -EINVAL; -EAGAIN; -ENOTCONN.
+ */
+CW_PUBLIC CW_CHECKED int cw_countersign(struct cw *cw, uint64_t approval, enum cw_factor factor,
+                                        uint64_t *ret_attempt);
+
+/*
+ * cw_refuse() - say no to it, without being proved once more
+ * @reason:  why, for the record and for who asked; at most 511 bytes; NULL: none
+ *
+ * A refusal of this very request comes as CW_EVENT_ERROR.
+ *
+ * Return: 0; -EINVAL; -EAGAIN; -ENOTCONN.
+ */
+CW_PUBLIC CW_CHECKED int cw_refuse(struct cw *cw, uint64_t approval, const char *reason);
+
+/*
+ * cw_cancel_because() - as cw_cancel(), for an approval, with the reason on record
+ *
+ * Return: as cw_cancel(); -EINVAL (@reason too long).
+ */
+CW_PUBLIC CW_CHECKED int cw_cancel_because(struct cw *cw, uint64_t attempt, const char *reason);
+
+/*
  * cw_receipt() - the receipt of a finished approval
  * @attempt:   of CW_EVENT_AUTHORIZED
  * @ret_size:  capacity in, length out; a receipt has at most 4096 bytes

@@ -34,6 +34,8 @@ enum cw_event_kind {
 	                       /* "badge-tapped", "key-inserted", "key-removed",         */
 	                       /* "reader-unavailable", "reader-back"; text: the reader.  */
 	                       /* Show the sign-in screen and call cw_sign_in()           */
+	CW_EVENT_APPROVALS,    /* what waits for a second person's yes changed:          */
+	                       /* cw_approvals()                                         */
 };
 
 struct cw_event {
@@ -51,7 +53,7 @@ struct cw_event {
 	uint64_t wait_ms;       /* ATTEMPT_OVER: locked for so long                      */
 	uint8_t emergency[16];
 	char message[64];       /* message id of the shipped translations                */
-	char text[128];         /* what the message speaks of                            */
+	char text[128];         /* what the message speaks of; second-refused: why       */
 };
 
 /*

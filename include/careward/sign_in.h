@@ -25,6 +25,7 @@ enum cw_purpose {
 	CW_PURPOSE_RECOVER,      /* the one-use code of `careward init`                  */
 	CW_PURPOSE_ENROL,        /* a token for somebody: cw_enrol()                     */
 	CW_PURPOSE_WITNESS,      /* a second person checks a care action: cw_witness()   */
+	CW_PURPOSE_COUNTERSIGN,  /* a yes to what another seat asks: cw_countersign()    */
 };
 
 enum cw_field {

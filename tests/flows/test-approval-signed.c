@@ -60,7 +60,7 @@ static void sign(struct receipt_signature *s, unsigned person, enum maker_token 
 
 static int give_it(size_t n_signatures, size_t *ret_n) {
 	return approval_give(world.store, world.policy, &world.seat, &ui, &request, nonce, second,
-			     CW_ASSURANCE_STRONG, signatures, n_signatures, &world.now, bytes,
+			     CW_ASSURANCE_STRONG, 0, signatures, n_signatures, &world.now, bytes,
 			     ret_n);
 }
 

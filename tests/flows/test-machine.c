@@ -197,7 +197,7 @@ START_TEST(every_purpose_has_a_route_and_nothing_else_has) {
 	for (int p = -3; p < 20; ++p) {
 		const struct attempt_route *route = attempt_route((enum cw_purpose)p);
 
-		if (p < 0 || p > CW_PURPOSE_WITNESS) {
+		if (p < 0 || p > CW_PURPOSE_COUNTERSIGN) {
 			ck_assert_ptr_null(route);
 			continue;
 		}

@@ -166,6 +166,7 @@ static int take_signed_in(struct frame_span body, struct call_event *e) {
 static int take_over(struct frame_span body, struct call_event *e) {
 	e->kind = CALL_EVENT_OVER;
 	if (frame_get_text(body, "message", e->message, sizeof(e->message)) < 0 ||
+	    is_bad(frame_get_text(body, "text", e->text, sizeof(e->text))) ||
 	    is_bad(frame_get_uint(body, "wait_ms", &e->wait_ms)))
 		return -EBADMSG;
 	return 0;

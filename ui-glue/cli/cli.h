@@ -61,6 +61,8 @@ enum cli_exit {
 	OPTION(OUTCOME, "outcome", 'o', "OUTCOME", "justified, role-gap, refer or test")           \
 	OPTION(TEXT, "text", 't', "TEXT", "a comment")                                             \
 	OPTION(WORDS, "words", 'w', "TEXT", "what is confirmed, in exactly these words")            \
+	OPTION(ELSEWHERE, "elsewhere", 0, NULL, "the second person signs at another seat")          \
+	OPTION(REASON, "reason", 0, "TEXT", "why it is refused")                                   \
 	OPTION(RECEIPT, "receipt", 0, "FILE", "file of the receipt")                               \
 	OPTION(OBJECT, "object", 0, "FILE", "the file that a receipt is about")                    \
 	OPTION(KEYS, "keys", 0, "FILE", "what careward keys wrote on the device")                  \
@@ -176,6 +178,9 @@ int cli_sign_in(struct cli *cli, uint64_t purpose, struct call_event *ret_event)
  */
 int cli_converse(struct cli *cli, uint64_t purpose);
 
+/* What the options choose to be proved with; nothing: what lies at the reader, or a password. */
+void cli_put_factor(const struct cli *cli, struct frame_writer *w);
+
 /*
  * cli_begin() - a request that begins a conversation without a session: enrolling
  *
@@ -224,6 +229,9 @@ int run_review_close(struct cli *cli, char **args, unsigned n);
 int run_approve(struct cli *cli, char **args, unsigned n);   /* verbs-approval.c */
 int run_redeem(struct cli *cli, char **args, unsigned n);
 int run_keys(struct cli *cli, char **args, unsigned n);
+int run_approval_list(struct cli *cli, char **args, unsigned n);
+int run_approval_sign(struct cli *cli, char **args, unsigned n);
+int run_approval_refuse(struct cli *cli, char **args, unsigned n);
 int run_approval_verify(struct cli *cli, char **args, unsigned n); /* approval-verify.c */
 
 #endif

@@ -87,6 +87,12 @@ static bool answer_from_options(struct cli *cli, const struct call_event *prompt
 	return text && secret_set(ret_answer, text, strlen(text));
 }
 
+/* The second person does not come here: the broker tells what is signed elsewhere. */
+static bool is_for_others(const struct cli *cli, const struct call_event *prompt) {
+	return cli->options[OPT_ELSEWHERE].n > 0 && prompt->field == CW_FIELD_NAME && cli->named &&
+	       !cli_option(cli, OPT_SECOND);
+}
+
 /* Nothing is typed: a hand has to move, and the broker sees that by itself. */
 static bool is_for_hands(const struct call_event *prompt) {
 	return prompt->field == CW_FIELD_TOUCH || prompt->field == CW_FIELD_INSERT;
@@ -155,10 +161,11 @@ static int say_no_answer(const struct cli *cli, int error) {
 	return cli_unknown(cli, "cannot ask: %s", strerror(-error));
 }
 
-/* Three conversations succeed without opening a session. */
+/* Four conversations succeed without opening a session. */
 static bool is_done(const struct call_event *over) {
 	return strcmp(over->message, "recovered") == 0 || strcmp(over->message, "enrolled") == 0 ||
-	       strcmp(over->message, "password-changed") == 0;
+	       strcmp(over->message, "password-changed") == 0 ||
+	       strcmp(over->message, "countersigned") == 0;
 }
 
 static int say_over(struct cli *cli, const struct call_event *over) {
@@ -169,15 +176,17 @@ static int say_over(struct cli *cli, const struct call_event *over) {
 	if (over->wait_ms > 0)
 		output_wait(over->wait_ms, wait);
 	if (cli->json) {
-		object = json_pack("{s:s, s:s, s:I}", "result", done ? "ok" : "refused", "message",
-		                   over->message, "wait_ms", (json_int_t)over->wait_ms);
+		object = json_pack("{s:s, s:s, s:I, s:s*}", "result", done ? "ok" : "refused",
+		                   "message", over->message, "wait_ms", (json_int_t)over->wait_ms,
+		                   "text", over->text[0] != '\0' ? over->text : NULL);
 		(void)output_json(object);
 		json_decref(object);
 	} else if (done) {
 		(void)printf("%s\n", message_text(over->message));
 	} else {
-		(void)cli_usage(cli, "%s%s%s%s", message_text(over->message),
-		                wait[0] != '\0' ? " (" : "", wait, wait[0] != '\0' ? ")" : "");
+		(void)cli_usage(cli, "%s%s%s%s%s%s", message_text(over->message),
+		                wait[0] != '\0' ? " (" : "", wait, wait[0] != '\0' ? ")" : "",
+		                over->text[0] != '\0' ? " " : "", over->text);
 	}
 	if (done)
 		return CLI_YES;
@@ -201,7 +210,11 @@ static int converse(struct cli *cli, uint64_t attempt, struct call_event *ret_ev
 			return say_over(cli, &event);
 		if (event.kind != CALL_EVENT_PROMPT)
 			break;
-		more_ms = is_for_hands(&event) ? HANDS_MS : 0;
+		more_ms = is_for_hands(&event) || is_for_others(cli, &event) ? HANDS_MS : 0;
+		if (is_for_others(cli, &event)) {
+			say_message("waiting-elsewhere");
+			continue;
+		}
 		if (more_ms > 0) {
 			say_prompt(cli, &event);
 			continue;
@@ -246,8 +259,7 @@ static int begin(struct cli *cli, struct call_event *ret_event) {
 	return r < 0 ? trouble(cli, r) : begun(cli, result, ret_event);
 }
 
-/* What the options choose to be proved with; nothing: what lies at the reader, or a password. */
-static void put_factor(const struct cli *cli, struct frame_writer *w) {
+void cli_put_factor(const struct cli *cli, struct frame_writer *w) {
 	static const struct {
 		enum cli_option option;
 		enum cw_factor factor;
@@ -276,7 +288,7 @@ int cli_sign_in(struct cli *cli, uint64_t purpose, struct call_event *ret_event)
 			frame_text(w, "name", cli_option(cli, OPT_AS));
 		cli->named = true;
 	}
-	put_factor(cli, w);
+	cli_put_factor(cli, w);
 	status = begin(cli, &event);
 	if (status == CLI_YES && event.kind != CALL_EVENT_SIGNED_IN)
 		return trouble(cli, -EBADMSG);
@@ -304,7 +316,7 @@ int cli_authorize(struct cli *cli, const char *action, const uint8_t digest[stat
 	frame_bytes(w, "digest", digest, 32);
 	frame_text(w, "object", object);
 	frame_text(w, "words", words);
-	put_factor(cli, w);
+	cli_put_factor(cli, w);
 	cli->named = true; /* whoever confirms is told by --second, not by --as */
 	status = begin(cli, ret_event);
 	if (status == CLI_YES && ret_event->kind != CALL_EVENT_AUTHORIZED)

@@ -122,6 +122,97 @@ int run_approve(struct cli *cli, char **args, unsigned n) {
 	return print_approved(cli, out, n_receipt);
 }
 
+/* ---- from another seat ------------------------------------------------------------- */
+
+static void print_open(json_t *open) {
+	char since[OUTPUT_TIME];
+
+	output_time(json_number(open, "since_ms"), true, since);
+	(void)printf("%lld  ", (long long)json_number(open, "approval"));
+	output_clean(stdout, json_text(open, "action"));
+	(void)printf("  ");
+	output_clean(stdout, json_text(open, "object"));
+	(void)printf("\n    asked by ");
+	output_clean(stdout, json_text(open, "who"));
+	(void)printf(" at seat ");
+	output_clean(stdout, json_text(open, "seat"));
+	(void)printf(" since %s; %lld s left\n    SHA-256 %s\n    ", since,
+	             (long long)json_number(open, "left_ms") / 1000, json_text(open, "digest"));
+	output_clean(stdout, json_text(open, "words"));
+	(void)printf("\n");
+}
+
+int run_approval_list(struct cli *cli, char **args, unsigned n) {
+	const struct ask ask = { VERB_APPROVAL_LIST, NULL, NULL, -1, 0 };
+	int status = CLI_YES;
+	json_t *reply = cli_ask(cli, &ask, &status), *list = NULL;
+
+	if (!reply)
+		return status;
+	list = json_object_get(reply, "approvals");
+	if (status != CLI_YES)
+		status = cli_refused(cli, reply, status);
+	else if (cli->json)
+		status = output_json(reply) == 0 ? CLI_YES : CLI_UNKNOWN;
+	else if (json_array_size(list) == 0)
+		(void)printf("Nothing waits for you.\n");
+	for (size_t i = 0; status == CLI_YES && !cli->json && i < json_array_size(list); ++i)
+		print_open(json_array_get(list, i));
+	json_decref(reply);
+	return status;
+}
+
+static int read_number(const struct cli *cli, const char *text, uint64_t *ret_number) {
+	char *end = NULL;
+
+	errno = 0;
+	*ret_number = strtoull(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || text[0] == '-')
+		return cli_usage(cli, "\"%s\" is no number; careward approval list says them", text);
+	return CLI_YES;
+}
+
+struct answer_open {
+	uint64_t number;
+	const char *reason;
+};
+
+static void fill_open(struct cli *cli, struct frame_writer *w, const void *data) {
+	const struct answer_open *open = data;
+
+	frame_uint(w, "approval", open->number);
+	if (open->reason)
+		frame_text(w, "reason", open->reason);
+	else if (cli->verb->run == run_approval_sign)
+		cli_put_factor(cli, w);
+}
+
+int run_approval_sign(struct cli *cli, char **args, unsigned n) {
+	struct answer_open open = { 0 };
+	const struct ask ask = { VERB_APPROVAL_SIGN, fill_open, &open, -1, 0 };
+	int status = read_number(cli, args[0], &open.number);
+
+	return status == CLI_YES ? cli_begin(cli, &ask) : status;
+}
+
+int run_approval_refuse(struct cli *cli, char **args, unsigned n) {
+	struct answer_open open = { .reason = cli_option(cli, OPT_REASON) };
+	const struct ask ask = { VERB_APPROVAL_REFUSE, fill_open, &open, -1, 0 };
+	int status = read_number(cli, args[0], &open.number);
+	json_t *reply = status == CLI_YES ? cli_ask(cli, &ask, &status) : NULL;
+
+	if (!reply)
+		return status;
+	if (status != CLI_YES)
+		status = cli_refused(cli, reply, status);
+	else if (cli->json)
+		status = output_json(reply) == 0 ? CLI_YES : CLI_UNKNOWN;
+	else
+		(void)printf("Refused; who asked is told, and it is on record.\n");
+	json_decref(reply);
+	return status;
+}
+
 /* ---- redeem ----------------------------------------------------------------------- */
 
 struct redemption {

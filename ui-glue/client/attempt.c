@@ -71,11 +71,13 @@ struct cw_event *attempt_over(struct cw *cw, struct attempt *attempt, const char
 	return event;
 }
 
-static int cancel_send(struct cw *cw, struct attempt *attempt) {
+static int cancel_send(struct cw *cw, struct attempt *attempt, const char *reason) {
 	struct frame_writer w;
 
 	frame_start(cw, &w, "attempt.cancel");
 	frame_uint(&w, "attempt", attempt->remote);
+	if (reason)
+		frame_text(&w, "reason", reason);
 	return request_send(cw, &w, PENDING_ATTEMPT, 0, NULL);
 }
 
@@ -89,12 +91,11 @@ void attempt_begun(struct cw *cw, uint64_t number, uint64_t remote) {
 		attempt->state = ATTEMPT_OPEN;
 	if (!attempt->cancelled)
 		return;
-	(void)cancel_send(cw, attempt);
+	(void)cancel_send(cw, attempt, NULL);
 	explicit_bzero(attempt, sizeof(*attempt));
 }
 
-/* Sends what begins an attempt; its number is the application's from now on. */
-static int begin(struct cw *cw, struct frame_writer *w, uint64_t *ret_attempt) {
+int attempt_begin(struct cw *cw, struct frame_writer *w, uint64_t *ret_attempt) {
 	struct attempt *attempt;
 	int r;
 
@@ -129,7 +130,7 @@ int cw_sign_in_with(struct cw *cw, enum cw_purpose purpose, enum cw_factor facto
 		frame_text(&w, "name", name);
 	if (factor != CW_FACTOR_NONE)
 		frame_uint(&w, "factor", (uint64_t)factor);
-	return begin(cw, &w, ret_attempt);
+	return attempt_begin(cw, &w, ret_attempt);
 }
 
 int cw_witness(struct cw *cw, uint32_t action, const char *object, uint64_t *ret_attempt) {
@@ -142,7 +143,7 @@ int cw_witness(struct cw *cw, uint32_t action, const char *object, uint64_t *ret
 	frame_text(&w, "action", cw->actions[action].name);
 	if (object)
 		frame_text(&w, "object", object);
-	return begin(cw, &w, ret_attempt);
+	return attempt_begin(cw, &w, ret_attempt);
 }
 
 int cw_badge(struct cw *cw, const char *line) {
@@ -180,7 +181,7 @@ int cw_enrol(struct cw *cw, const char *name, enum cw_factor factor, const char 
 	frame_text(&w, "factor", enrolled[factor]);
 	if (label)
 		frame_text(&w, "label", label);
-	return begin(cw, &w, ret_attempt);
+	return attempt_begin(cw, &w, ret_attempt);
 }
 
 int cw_prompt(struct cw *cw, uint64_t attempt, struct cw_prompt *ret_prompt) {
@@ -215,63 +216,23 @@ int cw_answer(struct cw *cw, uint64_t attempt, const void *answer, size_t n_answ
 }
 
 int cw_cancel(struct cw *cw, uint64_t attempt) {
+	return cw_cancel_because(cw, attempt, NULL);
+}
+
+int cw_cancel_because(struct cw *cw, uint64_t attempt, const char *reason) {
 	struct attempt *a = attempt_by_number(cw, attempt);
 	int r;
 
+	if (!text_is_fit(reason, LIMIT_TEXT))
+		return -EINVAL;
 	if (!a || a->cancelled)
 		return -ENOENT;
 	if (a->state == ATTEMPT_BEGINNING) {
 		a->cancelled = true; /* told when its number is known */
 		return 0;
 	}
-	r = a->state == ATTEMPT_RECEIPT ? 0 : cancel_send(cw, a);
+	r = a->state == ATTEMPT_RECEIPT ? 0 : cancel_send(cw, a, reason);
 	if (r == 0)
 		explicit_bzero(a, sizeof(*a));
 	return r;
-}
-
-/*
- * Approvals
- */
-
-int cw_authorize(struct cw *cw, uint32_t action, const uint8_t digest[32], const char *object,
-		 const char *words, uint64_t *ret_attempt) {
-	struct frame_writer w;
-
-	if (action >= cw->n_actions || cw->actions[action].kind != CW_KIND_SENSITIVE || !digest ||
-	    !words || !text_is_fit(words, LIMIT_WORDS) || !text_is_fit(object, LIMIT_OBJECT))
-		return -EINVAL;
-	frame_start(cw, &w, "authorize");
-	frame_text(&w, "action", cw->actions[action].name);
-	frame_bytes(&w, "digest", digest, 32);
-	if (object)
-		frame_text(&w, "object", object);
-	frame_text(&w, "words", words);
-	return begin(cw, &w, ret_attempt);
-}
-
-int cw_receipt(struct cw *cw, uint64_t attempt, uint8_t *ret_receipt, size_t *ret_size) {
-	struct attempt *a = attempt_by_number(cw, attempt);
-
-	if (!a || a->state != ATTEMPT_RECEIPT)
-		return -ENOENT;
-	if (*ret_size < a->n_receipt)
-		return -ENOSPC;
-	memcpy(ret_receipt, a->receipt, a->n_receipt);
-	*ret_size = a->n_receipt;
-	return 0;
-}
-
-int cw_redeem(struct cw *cw, const uint8_t *receipt, size_t n_receipt, uint32_t action,
-	      const uint8_t digest[32], uint64_t *ret_serial) {
-	struct frame_writer w;
-
-	if (action >= cw->n_actions || !receipt || n_receipt == 0 ||
-	    n_receipt > CLIENT_RECEIPT_MAX || !digest)
-		return -EINVAL;
-	frame_start(cw, &w, "redeem");
-	frame_text(&w, "action", cw->actions[action].name);
-	frame_bytes(&w, "digest", digest, 32);
-	frame_bytes(&w, "receipt", receipt, n_receipt);
-	return request_send(cw, &w, PENDING_REDEEM, 0, ret_serial);
 }

@@ -14,7 +14,8 @@
  *	record.c     ring records: kept, sent, sent again
  *	emergency.c  break-glass
  *	use.c        cw_use() and the small requests
- *	attempt.c    conversations: signing in and approvals
+ *	approval.c   approvals: asking, signing at another seat, using
+ *	attempt.c    conversations
  *	history.c    the login history
  *
  * All memory is taken in cw_open(). One thread.
@@ -66,6 +67,7 @@ enum pending_what {
 	PENDING_BEGIN,   /* an attempt begins                                          */
 	PENDING_ATTEMPT, /* an answer or a cancellation                                */
 	PENDING_HISTORY,
+	PENDING_APPROVALS,
 	PENDING_OTHER,   /* CW_EVENT_ERROR when it is refused                          */
 };
 
@@ -168,6 +170,9 @@ struct cw {
 	void (*each)(const struct cw_history_entry *entry, void *userdata);
 	void *each_userdata;
 	struct cw_history_entry entry;
+	void (*each_open)(const struct cw_open_approval *approval, void *userdata);
+	void *each_open_userdata;
+	struct cw_open_approval open;
 
 	struct cw_event events[CLIENT_EVENTS];
 	uint32_t events_first;
@@ -266,6 +271,8 @@ void emergency_say_ends(struct cw *cw);
 struct attempt *attempt_by_number(struct cw *cw, uint64_t number);
 struct attempt *attempt_by_remote(struct cw *cw, uint64_t remote);
 /* Tells the application that it is over, and forgets it. @message: NULL: none. */
+/* Sends what begins an attempt; its number is the application's from now on. */
+int attempt_begin(struct cw *cw, struct frame_writer *w, uint64_t *ret_attempt);
 struct cw_event *attempt_over(struct cw *cw, struct attempt *attempt, const char *message);
 void attempt_begun(struct cw *cw, uint64_t number, uint64_t remote);
 
@@ -274,5 +281,8 @@ enum cw_verdict verdict_read(struct frame_span body, enum cw_reason *ret_reason)
 
 /* history.c. Return: 0; -EBADMSG. @frame: NULL: refused, or nobody is there. */
 int history_take(struct cw *cw, const struct frame *frame);
+
+/* approval.c. NULL: refused, or gone. Return: 0; -EBADMSG. */
+int approvals_take(struct cw *cw, const struct frame *frame);
 
 #endif

@@ -148,19 +148,22 @@ static int on_signed_in(struct cw *cw, struct frame_span body, int fd) {
 }
 
 static int on_attempt_over(struct cw *cw, struct frame_span body, int fd) {
-	char message[64] = "";
+	char message[64] = "", text[LIMIT_TEXT] = "";
 	struct attempt *attempt;
 	struct cw_event *event;
 	uint64_t remote, wait = 0;
 
 	if (frame_get_uint(body, "attempt", &remote) < 0 ||
 	    frame_get_text(body, "message", message, sizeof(message)) < 0 ||
+	    optional_text(body, "text", text, sizeof(text)) < 0 ||
 	    optional_uint(body, "wait_ms", &wait) < 0)
 		return -EBADMSG;
 	attempt = attempt_by_remote(cw, remote);
 	event = attempt ? attempt_over(cw, attempt, message) : NULL;
-	if (event)
+	if (event) {
 		event->wait_ms = wait;
+		text_fit(event->text, sizeof(event->text), text);
+	}
 	return 0;
 }
 
@@ -290,6 +293,11 @@ static int on_token(struct cw *cw, struct frame_span body, int fd) {
 	return 0;
 }
 
+static int on_approvals(struct cw *cw, struct frame_span body, int fd) {
+	(void)event_push(cw, CW_EVENT_APPROVALS);
+	return 0;
+}
+
 /* clang-format off */
 static const struct {
 	const char *name;
@@ -308,6 +316,7 @@ static const struct {
 	{ "reason-wanted", on_reason_wanted },
 	{ "alarm", on_alarm },
 	{ "token", on_token },
+	{ "approvals", on_approvals },
 };
 /* clang-format on */
 

@@ -146,10 +146,17 @@ static int on_history(struct cw *cw, struct pending *pending, const struct reply
 	return history_take(cw, NULL);
 }
 
+static int on_approvals(struct cw *cw, struct pending *pending, const struct reply *reply) {
+	if (reply->result == RESULT_OK)
+		return approvals_take(cw, reply->frame);
+	(void)on_other(cw, pending, reply);
+	return approvals_take(cw, NULL);
+}
+
 static int (*const takers[])(struct cw *cw, struct pending *pending, const struct reply *reply) = {
 	[PENDING_CARE] = on_care,   [PENDING_USE] = on_use,         [PENDING_REDEEM] = on_use,
 	[PENDING_BEGIN] = on_begin, [PENDING_ATTEMPT] = on_attempt, [PENDING_HISTORY] = on_history,
-	[PENDING_OTHER] = on_other,
+	[PENDING_OTHER] = on_other, [PENDING_APPROVALS] = on_approvals,
 };
 
 int reply_take(struct cw *cw, const struct frame *frame) {
