@@ -67,7 +67,8 @@ int approval_give(struct store *store, const struct policy *policy, struct seat 
 		  const struct actor *actor, const struct approval_request *request,
 		  const uint8_t nonce[16], uint32_t second, enum cw_assurance second_assurance,
 		  uint8_t second_seat, const struct receipt_signature *signatures,
-		  size_t n_signatures, const struct moment *now, uint8_t *ret_receipt, size_t *ret_n_receipt);
+		  size_t n_signatures, const struct moment *now, uint8_t *ret_receipt,
+		  size_t *ret_n_receipt);
 
 /*
  * approval_redeem() - use a receipt, once

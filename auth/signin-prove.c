@@ -29,8 +29,8 @@ static int add_statement(const struct attempt *a, const struct moment *now,
 			 uint8_t ret_statement[32]) {
 	uint32_t second = a->second.is_known ? a->second.account.number : STRANGER;
 
-	return approval_statement(a->auth->store, a->auth->policy, approval_seat(a), &a->approval, a->nonce,
-				  second, person_of(a), now, ret_statement);
+	return approval_statement(a->auth->store, a->auth->policy, approval_seat(a), &a->approval,
+				  a->nonce, second, person_of(a), now, ret_statement);
 }
 
 static int make_challenge(struct attempt *a, const struct moment *now) {

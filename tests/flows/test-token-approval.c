@@ -427,6 +427,57 @@ START_TEST(each_failure_of_the_store_gives_nothing_or_all) {
 }
 END_TEST
 
+/* Tom asks at the pump; Bob's card lies at another seat's reader. */
+START_TEST(a_card_at_another_seat_signs_the_same_words_and_says_where) {
+	static struct seat here;
+	struct attempt *a = begin_approval_of("software.update", "Update 4.1"), *b = NULL;
+	const struct attempt_request request = { .purpose = CW_PURPOSE_COUNTERSIGN,
+						 .asked = a,
+						 .actor = { .seat = 2, .peer_uid = 2000 } };
+	const struct card *bobs[] = { &bob_card }, *toms[] = { &tom_card };
+	struct seat other = { .index = 1 };
+	struct receipt receipt;
+	const char *field = NULL;
+
+	first_signs(a);
+	here = world.seat;
+	world.seat = other;
+	sign_in(BOB);
+	other = world.seat;
+	world.seat = here;
+	(void)trail();
+	ck_assert_int_eq(attempt_begin(&world.auth, &other, &request, &world.now, &b), 0);
+	/* Never a password, and another person's card is nobody's. */
+	find_cards(b, toms, 1);
+	expect_prompt(b, CW_FIELD_CONFIRM, "confirm-second");
+	ck_assert_str_eq(attempt_prompt(b)->text, "Update 4.1");
+	ck_assert_int_eq(say(b, "yes"), 0);
+	ck_assert_int_eq(say(b, "1234"), 0);
+	ck_assert_int_eq(bring(b, card_answer(b, &tom_card)), 0);
+	ck_assert_str_eq(message(b), "token-refused");
+	(void)attempt_free(b);
+	ck_assert(attempt_is_open(a, &world.now, NULL));
+	(void)trail();
+
+	ck_assert_int_eq(attempt_begin(&world.auth, &other, &request, &world.now, &b), 0);
+	find_cards(b, bobs, 1);
+	ck_assert_int_eq(say(b, "yes"), 0);
+	ck_assert_int_eq(say(b, "1234"), 0);
+	ck_assert_int_eq(bring(b, card_answer(b, &bob_card)), 0);
+	ck_assert_msg(is_yes_result(b) && is_yes_result(a), "%s, %s", message(b), message(a));
+	ck_assert_str_eq(trail(), "approval:ok");
+	receipt = receipt_of(a);
+	ck_assert_uint_eq(receipt.seat, 1);
+	ck_assert_uint_eq(receipt.second_by, RECEIPT_BY_TOKEN);
+	ck_assert_uint_eq(receipt.signatures[1].challenge.seat, 2);
+	ck_assert_int_eq(receipt_check(NULL, attempt_result(a)->receipt,
+				       attempt_result(a)->n_receipt, NULL, &field, NULL),
+			 0);
+	(void)attempt_free(b);
+	(void)attempt_free(a);
+}
+END_TEST
+
 static Suite *suite(void) {
 	Suite *s = suite_create("token-approval");
 	TCase *t = tcase_create("token-approval");
@@ -445,6 +496,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, FD_07_a_signature_for_other_words_or_another_person_gives_nothing);
 	tcase_add_test(t, the_same_person_with_a_second_card_is_no_second_person);
 	tcase_add_test(t, a_key_signs_the_words_like_a_card);
+	tcase_add_test(t, a_card_at_another_seat_signs_the_same_words_and_says_where);
 	tcase_add_test(t, each_failure_of_the_store_gives_nothing_or_all);
 	suite_add_tcase(s, t);
 	return s;

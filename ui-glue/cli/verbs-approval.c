@@ -142,10 +142,15 @@ static void print_open(json_t *open) {
 	(void)printf("\n");
 }
 
+/* It matters whose eyes these are: whoever is named signs in first, whoever is there. */
+static int be_named(struct cli *cli) {
+	return cli_option(cli, OPT_AS) ? cli_sign_in(cli, CW_PURPOSE_SIGN_IN, NULL) : CLI_YES;
+}
+
 int run_approval_list(struct cli *cli, char **args, unsigned n) {
 	const struct ask ask = { VERB_APPROVAL_LIST, NULL, NULL, -1, 0 };
-	int status = CLI_YES;
-	json_t *reply = cli_ask(cli, &ask, &status), *list = NULL;
+	int status = be_named(cli);
+	json_t *reply = status == CLI_YES ? cli_ask(cli, &ask, &status) : NULL, *list = NULL;
 
 	if (!reply)
 		return status;
@@ -192,6 +197,8 @@ int run_approval_sign(struct cli *cli, char **args, unsigned n) {
 	const struct ask ask = { VERB_APPROVAL_SIGN, fill_open, &open, -1, 0 };
 	int status = read_number(cli, args[0], &open.number);
 
+	if (status == CLI_YES)
+		status = be_named(cli);
 	return status == CLI_YES ? cli_begin(cli, &ask) : status;
 }
 
@@ -199,7 +206,11 @@ int run_approval_refuse(struct cli *cli, char **args, unsigned n) {
 	struct answer_open open = { .reason = cli_option(cli, OPT_REASON) };
 	const struct ask ask = { VERB_APPROVAL_REFUSE, fill_open, &open, -1, 0 };
 	int status = read_number(cli, args[0], &open.number);
-	json_t *reply = status == CLI_YES ? cli_ask(cli, &ask, &status) : NULL;
+	json_t *reply = NULL;
+
+	if (status == CLI_YES)
+		status = be_named(cli);
+	reply = status == CLI_YES ? cli_ask(cli, &ask, &status) : NULL;
 
 	if (!reply)
 		return status;
