@@ -183,6 +183,7 @@ uint32_t seat_role_bits(const struct policy_table *table, const char (*names)[PO
 static void session_take_account(struct session *s, const struct account *account) {
 	s->account = account->number;
 	s->account_generation = account->generation;
+	s->valid_until_ms = account->valid_until_ms;
 	s->n_roles = account->n_roles;
 	memcpy(s->role_names, account->roles, sizeof(s->role_names));
 	text_copy(s->name, sizeof(s->name),
@@ -372,6 +373,11 @@ bool seat_refresh(struct store *store, struct seat *seat, const struct policy *p
 
 bool seat_tick(struct store *store, struct seat *seat, const struct policy *policy,
 	       const struct moment *now) {
+	/* A clock that is not believed ends nobody's time. */
+	if (store && seat->session.valid_until_ms != 0 && now->trust == CLOCK_TRUSTED &&
+	    now->wall_ms >= seat->session.valid_until_ms &&
+	    seat_refresh(store, seat, policy, now))
+		return true;
 	if (seat->session.number == 0 || seat->session.lock != SEAT_UNLOCKED ||
 	    !session_is_idle(seat, &policy->table, now))
 		return false;

@@ -32,6 +32,7 @@ struct session {
 	uint64_t number; /* 0: nobody; random, never twice                          */
 	uint32_t account;
 	uint64_t account_generation;
+	int64_t valid_until_ms; /* wall time at which the account ends; 0: it does not */
 	char name[LIMIT_NAME]; /* display name                                     */
 	uint32_t n_roles;
 	char role_names[LIMIT_ROLES_OF_ACCOUNT][POLICY_NAME_SIZE];
@@ -137,7 +138,10 @@ int seat_lock(struct store *store, struct seat *seat, const struct moment *now, 
 int seat_close(struct store *store, struct seat *seat, const struct moment *now, const char *why);
 bool seat_refresh(struct store *store, struct seat *seat, const struct policy *policy,
 		  const struct moment *now);
-/* Locks when idle for as long as the context says. Return: true when it locked. */
+/*
+ * Ends it with its account's time; locks when idle for as long as the context says.
+ * Return: true when it ended or locked.
+ */
 bool seat_tick(struct store *store, struct seat *seat, const struct policy *policy,
 	       const struct moment *now);
 

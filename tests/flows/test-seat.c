@@ -225,6 +225,31 @@ START_TEST(PO_09_a_session_follows_its_account) {
 }
 END_TEST
 
+/* An agency nurse's night, a technician's day: nobody has to look. */
+START_TEST(PO_09_a_session_ends_with_its_accounts_time) {
+	const struct actor actor = { .peer_uid = 0 };
+	struct admin_rule rule = { .n_roles = 1, .roles = { "admin" } };
+	struct account account = account_now(KIM);
+
+	account.valid_until_ms = world.now.wall_ms + 10000;
+	ck_assert_int_eq(account_change(world.store, &actor, &world.now, EVENT_ACCOUNT_ROLES, &rule,
+					&account),
+			 0);
+	sign_in(KIM);
+	pass_ms(9999);
+	ck_assert(!seat_tick(world.store, &world.seat, world.policy, &world.now));
+	ck_assert_uint_ne(world.seat.session.number, 0);
+	pass_ms(1);
+	/* A clock that is not believed ends nobody's time. */
+	world.now.trust = CLOCK_SUSPICIOUS;
+	ck_assert(!seat_tick(world.store, &world.seat, world.policy, &world.now));
+	world.now.trust = CLOCK_TRUSTED;
+	ck_assert(seat_tick(world.store, &world.seat, world.policy, &world.now));
+	ck_assert_uint_eq(world.seat.session.number, 0);
+	ck_assert_str_eq(newest(EVENT_SIGN_OUT).detail, "why=account-expired");
+}
+END_TEST
+
 START_TEST(PO_09_a_store_that_cannot_be_read_ends_nobodys_session) {
 	sign_in(KIM);
 	fault_at(1, true);
@@ -304,6 +329,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, locking_leaves_one_record_and_locks_without_a_store);
 	tcase_add_test(t, signing_out_signs_out_without_a_store);
 	tcase_add_loop_test(t, PO_09_a_session_follows_its_account, 0, ARRAY_SIZE(refreshed));
+	tcase_add_test(t, PO_09_a_session_ends_with_its_accounts_time);
 	tcase_add_test(t, PO_09_a_store_that_cannot_be_read_ends_nobodys_session);
 	tcase_add_test(t, a_result_that_is_no_success_opens_nothing);
 	tcase_add_test(t, another_persons_result_unlocks_nothing);
