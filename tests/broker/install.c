@@ -48,11 +48,11 @@ char *config_text(const struct world *w, const char *file) {
 
 char *text_with(const char *text, const char *from, const char *to) {
 	const char *at = strstr(text, from);
-	char *made = calloc(1, strlen(text) + strlen(to) + 1);
+	size_t room = strlen(text) + strlen(to) + 1;
+	char *made = calloc(1, room);
 
 	ck_assert_msg(at && made, "no such text: %s", from);
-	memcpy(made, text, (size_t)(at - text));
-	strcat(strcat(made, to), at + strlen(from));
+	snprintf(made, room, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
 	return made;
 }
 

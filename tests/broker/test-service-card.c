@@ -218,7 +218,7 @@ static uint64_t use(const char *action) {
 	return verdict;
 }
 
-START_TEST(opened_for_a_shift_it_gives_the_rights_of_its_one_role) {
+START_TEST(CD_02_R6_opened_for_a_shift_it_gives_the_rights_of_its_one_role) {
 	struct policy_state s;
 	char detail[64];
 
@@ -237,7 +237,7 @@ START_TEST(opened_for_a_shift_it_gives_the_rights_of_its_one_role) {
 }
 END_TEST
 
-START_TEST(nobody_opened_it_nobody_comes_in) {
+START_TEST(CD_02_nobody_opened_it_nobody_comes_in) {
 	begin("true");
 	ck_assert_msg(!sign_in_by_card(), "a stranger's card opens");
 	ck_assert_str_eq(said, "token-refused");
@@ -253,7 +253,7 @@ START_TEST(nobody_opened_it_nobody_comes_in) {
 }
 END_TEST
 
-START_TEST(for_more_than_a_day_it_is_not_taken) {
+START_TEST(CD_02_for_more_than_a_day_it_is_not_taken) {
 	char detail[64];
 
 	begin("true");
@@ -267,7 +267,7 @@ START_TEST(for_more_than_a_day_it_is_not_taken) {
 END_TEST
 
 /* The day is over while the technician is still signed in. */
-START_TEST(when_its_time_is_over_the_session_ends_and_the_card_opens_nothing) {
+START_TEST(CD_02_when_its_time_is_over_the_session_ends_and_the_card_opens_nothing) {
 	int64_t until = 0, began = 0;
 	struct policy_state s;
 
@@ -293,7 +293,7 @@ START_TEST(when_its_time_is_over_the_session_ends_and_the_card_opens_nothing) {
 }
 END_TEST
 
-START_TEST(R6_no_other_role_by_this_card_now_or_later) {
+START_TEST(CD_02_R6_no_other_role_by_this_card_now_or_later) {
 	uint8_t buffer[256];
 	struct frame_writer w;
 	char detail[64];
@@ -322,7 +322,7 @@ START_TEST(R6_no_other_role_by_this_card_now_or_later) {
 }
 END_TEST
 
-START_TEST(where_the_site_forbids_it_the_makers_authority_counts_for_nothing) {
+START_TEST(CD_02_where_the_site_forbids_it_the_makers_authority_counts_for_nothing) {
 	begin("false");
 	open_account("tech", "service", wall_ms() + 8 * HOUR);
 	ck_assert_msg(!enrol("tech"), "enrolled where the site forbids it");
@@ -331,7 +331,7 @@ START_TEST(where_the_site_forbids_it_the_makers_authority_counts_for_nothing) {
 }
 END_TEST
 
-START_TEST(what_the_site_forbids_later_is_over_for_those_who_were_enrolled) {
+START_TEST(CD_02_what_the_site_forbids_later_is_over_for_those_who_were_enrolled) {
 	char *text = NULL, *closed = NULL;
 
 	begin("true");
@@ -352,13 +352,13 @@ END_TEST
 
 int main(void) {
 	const TTest *const tests[] = {
-		opened_for_a_shift_it_gives_the_rights_of_its_one_role,
-		nobody_opened_it_nobody_comes_in,
-		for_more_than_a_day_it_is_not_taken,
-		when_its_time_is_over_the_session_ends_and_the_card_opens_nothing,
-		R6_no_other_role_by_this_card_now_or_later,
-		where_the_site_forbids_it_the_makers_authority_counts_for_nothing,
-		what_the_site_forbids_later_is_over_for_those_who_were_enrolled,
+		CD_02_R6_opened_for_a_shift_it_gives_the_rights_of_its_one_role,
+		CD_02_nobody_opened_it_nobody_comes_in,
+		CD_02_for_more_than_a_day_it_is_not_taken,
+		CD_02_when_its_time_is_over_the_session_ends_and_the_card_opens_nothing,
+		CD_02_R6_no_other_role_by_this_card_now_or_later,
+		CD_02_where_the_site_forbids_it_the_makers_authority_counts_for_nothing,
+		CD_02_what_the_site_forbids_later_is_over_for_those_who_were_enrolled,
 	};
 
 	return RUN_TESTS("broker service-card", tests);
