@@ -145,6 +145,11 @@ struct cw {
 	struct policy_state last; /* last good copy                                    */
 	bool has_last;
 	uint16_t table_index[CLIENT_ACTIONS_MAX]; /* index + 1; 0: not in the table    */
+	struct policy_state paired; /* last good copy that is of the table           */
+	bool has_paired;
+	const struct policy_table *next; /* told, and the page is not of it yet        */
+	uint16_t next_index[CLIENT_ACTIONS_MAX];
+	const struct policy_table *spent; /* to be unmapped when there is time          */
 	uint32_t told;            /* what STATE was told of: see state_phase()         */
 
 	/* Break-glass. */
@@ -237,6 +242,8 @@ bool broker_is_alive(const struct cw *cw, uint64_t now);
 /* Drops the pages of an earlier connection and takes these. NULL table: no policy. */
 void pages_take(struct cw *cw, const struct policy_table *table, const struct state_page *page);
 void table_take(struct cw *cw, const struct policy_table *table);
+/* Unmaps what is no longer asked: not while somebody waits for a decision. */
+void tables_tidy(struct cw *cw);
 enum cw_verdict action_decide(struct cw *cw, uint32_t action, const struct policy_state *state,
                               uint64_t now, enum cw_reason *ret_reason);
 /* Says STATE when a deadline of the state has passed. */

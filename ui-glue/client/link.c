@@ -300,6 +300,7 @@ int cw_dispatch(struct cw *cw) {
 	uint64_t now = clock_boot_ms();
 
 	ids_draw(cw);
+	tables_tidy(cw);
 	if (cw->broken)
 		link_down(cw, now);
 	if (cw->link == LINK_DOWN && now >= cw->deadline_ms)

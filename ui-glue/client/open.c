@@ -202,6 +202,8 @@ struct cw *cw_close(struct cw *cw) {
 		(void)waitpid(cw->embedded_pid, NULL, WNOHANG);
 	ring_unmap(cw->ring);
 	page_unmap_policy(cw->table);
+	page_unmap_policy(cw->next);
+	page_unmap_policy(cw->spent);
 	page_unmap_state_read(cw->page);
 	(void)munlock(cw, sizeof(*cw));
 	explicit_bzero(cw, sizeof(*cw));

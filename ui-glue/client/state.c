@@ -4,12 +4,25 @@
  *
  * The last good copy of the state page, and over it what the broker could not
  * publish: that it is gone, and what was declared or ended in this process.
+ *
+ * A state is about one policy, by its generation. When the policy changes, page and
+ * table do not come at the same moment: until both are there the old pair decides,
+ * for as long as its lease, and never more freely than the newer state would.
  */
 
 #include "ui-glue/client/client.h"
 
 #include <errno.h>
 #include <string.h>
+
+/* The next table becomes the one that decides. */
+static void table_turn(struct cw *cw) {
+	cw->spent = cw->table; /* unmapping is a system call, and this is none */
+	cw->table = cw->next;
+	memcpy(cw->table_index, cw->next_index, sizeof(cw->table_index));
+	cw->next = NULL;
+	cw->has_paired = false;
+}
 
 void state_refresh(struct cw *cw) {
 	struct policy_state state;
@@ -18,6 +31,37 @@ void state_refresh(struct cw *cw) {
 		return;
 	cw->last = state;
 	cw->has_last = true;
+	if (cw->next && state.policy_generation == cw->next->generation)
+		table_turn(cw);
+	if (cw->table && state.policy_generation == cw->table->generation) {
+		cw->paired = state;
+		cw->has_paired = true;
+	}
+}
+
+static void take_less(uint64_t *value, uint64_t other) {
+	if (other < *value)
+		*value = other;
+}
+
+/* The old pair's state, and of the new one what closes, and what opens for anybody. */
+static struct policy_state as_before(const struct policy_state *before,
+				     const struct policy_state *now) {
+	struct policy_state state = *before;
+
+	if (now->session != before->session || now->account != before->account)
+		return *now; /* somebody else: nothing of before is about this person */
+	take_less(&state.lock_at, now->lock_at);
+	take_less(&state.lease_until, now->lease_until);
+	if (now->assurance < state.assurance)
+		state.assurance = now->assurance;
+	state.suspended |= now->suspended;
+	state.flags |= now->flags;
+	if (now->witnessed == 0)
+		state.witnessed = 0;
+	state.emergency = now->emergency;
+	memcpy(state.emergency_id, now->emergency_id, sizeof(state.emergency_id));
+	return state;
 }
 
 void state_now(struct cw *cw, struct policy_state *ret_state) {
@@ -26,6 +70,8 @@ void state_now(struct cw *cw, struct policy_state *ret_state) {
 	state_refresh(cw);
 	if (cw->has_last)
 		state = cw->last;
+	if (cw->table && cw->has_paired && state.policy_generation != cw->table->generation)
+		state = as_before(&cw->paired, &state);
 	if (cw->link != LINK_UP || cw->broken)
 		state.lease_until = 0;
 	if (state.emergency != 0 && emergency_is_ended(cw, state.emergency_id)) {
@@ -58,19 +104,36 @@ static uint16_t table_find(const struct policy_table *table, const struct cw_act
 	return 0;
 }
 
-void table_take(struct cw *cw, const struct policy_table *table) {
-	page_unmap_policy(cw->table);
-	cw->table = table;
-	memset(cw->table_index, 0, sizeof(cw->table_index));
+void tables_tidy(struct cw *cw) {
+	page_unmap_policy(cw->spent);
+	cw->spent = NULL;
+}
+
+static void next_is(struct cw *cw, const struct policy_table *table) {
+	tables_tidy(cw);
+	page_unmap_policy(cw->next);
+	cw->next = table;
+	memset(cw->next_index, 0, sizeof(cw->next_index));
 	for (uint32_t i = 0; table && i < cw->n_actions; ++i)
-		cw->table_index[i] = table_find(table, &cw->actions[i]);
+		cw->next_index[i] = table_find(table, &cw->actions[i]);
+}
+
+void table_take(struct cw *cw, const struct policy_table *table) {
+	next_is(cw, table);
+	if (!table)
+		table_turn(cw); /* none that can be believed: at once */
+	state_refresh(cw);
+	tables_tidy(cw);
 }
 
 void pages_take(struct cw *cw, const struct policy_table *table, const struct state_page *page) {
 	page_unmap_state_read(cw->page);
 	cw->page = page;
-	table_take(cw, table);
+	/* Another broker, perhaps: nothing of the one before decides. */
+	next_is(cw, table);
+	table_turn(cw);
 	state_refresh(cw);
+	tables_tidy(cw);
 }
 
 /* The decision when the table does not know the action: its compiled kind alone counts. */
