@@ -333,7 +333,7 @@ static bool is_waived(const struct taking *t) {
 	int index = policy_action_index(table, t->record->action);
 
 	return index >= 0 && table->actions[index].witness &&
-	       !seat_is_witnessed(t->seat, table, (uint32_t)index, t->now);
+	       !seat_is_witnessed(t->seat, table, (uint32_t)index, t->record->object, t->now);
 }
 
 static void take_use(struct taking *t, uint32_t peer_uid) {

@@ -136,9 +136,11 @@ void seat_witness(struct seat *seat, const struct attempt_result *result,
 }
 
 bool seat_is_witnessed(const struct seat *seat, const struct policy_table *table, uint32_t action,
-		       const struct moment *now) {
+		       const char *object, const struct moment *now) {
 	const struct witness *w = &seat->witness;
 
+	if (object && strncmp(object, w->object, sizeof(w->object)) != 0)
+		return false;
 	return w->action != 0 && w->action == action + 1 && action < table->n_actions &&
 	       action < POLICY_ACTIONS_MAX && table->actions[action].kind == CW_KIND_CARE &&
 	       w->generation == table->generation && w->session != 0 &&
@@ -146,7 +148,8 @@ bool seat_is_witnessed(const struct seat *seat, const struct policy_table *table
 	       now->boot_ms < w->until_ms;
 }
 
-void seat_witness_used(struct seat *seat, uint32_t action) {
-	if (seat->witness.action == action + 1)
+void seat_witness_used(struct seat *seat, uint32_t action, const char *object) {
+	if (seat->witness.action == action + 1 &&
+	    strncmp(object, seat->witness.object, sizeof(seat->witness.object)) == 0)
 		seat->witness = (struct witness){ 0 };
 }

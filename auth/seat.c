@@ -9,6 +9,7 @@
 #include "auth/row.h"
 #include "auth/seat.h"
 #include "auth/signin.h"
+#include "common/object-hash.h"
 
 /* For decisions of the engine itself: any time later than now will do. */
 #define OWN_LEASE_MS 1000u
@@ -141,10 +142,11 @@ void seat_state(const struct seat *seat, const struct policy_table *table, const
 		state.suspended = s->lock == SEAT_SUSPENDED;
 	}
 	if (seat->witness.action != 0 &&
-	    seat_is_witnessed(seat, table, seat->witness.action - 1, now)) {
+	    seat_is_witnessed(seat, table, seat->witness.action - 1, NULL, now)) {
 		/* For care alone: what is sensitive asks who confirmed, and nobody did. */
 		state.witnessed = 1;
 		state.confirmed = (uint16_t)seat->witness.action;
+		state.witness_object = object_hash(seat->witness.object);
 	}
 	if (seat->emergency.open) {
 		state.emergency = 1;
@@ -157,9 +159,17 @@ void seat_state(const struct seat *seat, const struct policy_table *table, const
 
 enum cw_verdict seat_decide(const struct seat *seat, const struct policy_table *table,
 			    uint32_t action, const struct moment *now, enum cw_reason *ret_reason) {
+	return seat_decide_object(seat, table, action, NULL, now, ret_reason);
+}
+
+enum cw_verdict seat_decide_object(const struct seat *seat, const struct policy_table *table,
+				   uint32_t action, const char *object, const struct moment *now,
+				   enum cw_reason *ret_reason) {
 	struct policy_state state;
 
 	seat_state(seat, table, now, OWN_LEASE_MS, &state);
+	if (object && !seat_is_witnessed(seat, table, action, object, now))
+		state.witnessed = 0;
 	if (ret_reason)
 		*ret_reason = policy_reason(table, &state, action, now->boot_ms);
 	return policy_decide(table, &state, action, now->boot_ms);

@@ -102,6 +102,11 @@ void seat_state(const struct seat *seat, const struct policy_table *table, const
 enum cw_verdict seat_decide(const struct seat *seat, const struct policy_table *table,
 			    uint32_t action, const struct moment *now, enum cw_reason *ret_reason);
 
+/* The same for what it is done to: a witness of one dose is none of another. */
+enum cw_verdict seat_decide_object(const struct seat *seat, const struct policy_table *table,
+				   uint32_t action, const char *object, const struct moment *now,
+				   enum cw_reason *ret_reason);
+
 /*
  * seat_signal() - the device says what it knows
  * @value:  above 0: true; 0: unknown; below 0: false
@@ -170,11 +175,15 @@ bool seat_taps_out(struct store *store, const struct seat *seat, const struct po
 /* A second person has checked: @result is a success of CW_PURPOSE_WITNESS. */
 void seat_witness(struct seat *seat, const struct attempt_result *result,
 		  const struct moment *now);
-/* Does it hold now, for this action? @action: index. */
+/*
+ * seat_is_witnessed() - does it hold now, for this action and this object?
+ * @action:  index
+ * @object:  what it is done to; NULL: whatever was looked at
+ */
 bool seat_is_witnessed(const struct seat *seat, const struct policy_table *table, uint32_t action,
-		       const struct moment *now);
-/* The action was done and recorded: once. */
-void seat_witness_used(struct seat *seat, uint32_t action);
+		       const char *object, const struct moment *now);
+/* The action was done and recorded: once. Another object's witness stays. */
+void seat_witness_used(struct seat *seat, uint32_t action, const char *object);
 
 /* Bits of the roles by name that @policy knows. Unknown names give nothing. */
 uint32_t seat_role_bits(const struct policy_table *table, const char (*names)[POLICY_NAME_SIZE],

@@ -172,8 +172,8 @@ static int reply_not_recorded(struct request *r, int action, enum cw_verdict ver
 	return reply_use(r, verdict, reason);
 }
 
-static enum cw_verdict decide_use(struct request *r, uint32_t action, uint64_t session,
-                                  enum cw_reason *ret_reason) {
+static enum cw_verdict decide_use(struct request *r, uint32_t action, const char *object,
+                                  uint64_t session, enum cw_reason *ret_reason) {
 	const struct policy_table *t = &r->engine->policy->table;
 	struct seat *seat = &r->seat->seat;
 	uint8_t kind = t->actions[action].kind;
@@ -188,15 +188,16 @@ static enum cw_verdict decide_use(struct request *r, uint32_t action, uint64_t s
 			return CW_SIGN_IN;
 		}
 	}
-	return seat_decide(seat, t, action, &r->now, ret_reason);
+	return seat_decide_object(seat, t, action, object, &r->now, ret_reason);
 }
 
 /* A second person would have been asked for, but for an emergency or for being alone. */
-static bool is_waived(const struct request *r, int index, enum cw_verdict v) {
+static bool is_waived(const struct request *r, int index, const char *object,
+                      enum cw_verdict v) {
 	const struct policy_table *t = &r->engine->policy->table;
 
 	return index >= 0 && v == CW_ALLOW && t->actions[index].witness &&
-	       !seat_is_witnessed(&r->seat->seat, t, (uint32_t)index, &r->now);
+	       !seat_is_witnessed(&r->seat->seat, t, (uint32_t)index, object, &r->now);
 }
 
 /*
@@ -219,7 +220,7 @@ int handle_use(struct request *r) {
 		return -EPROTO;
 	index = policy_action_index(&r->engine->policy->table, name);
 	if (index >= 0)
-		v = decide_use(r, (uint32_t)index, session, &reason);
+		v = decide_use(r, (uint32_t)index, object, session, &reason);
 	else
 		reason = CW_REASON_UNKNOWN_ACTION;
 	if (session != seat->session.number)
@@ -234,7 +235,7 @@ int handle_use(struct request *r) {
 		.factor = (uint8_t)seat->session.factor,
 		.reason = (uint8_t)reason,
 		.flags = (uint8_t)((seat->emergency.open ? ENTRY_EMERGENCY : 0) |
-		                   (is_waived(r, index, v) ? ENTRY_WAIVED : 0)),
+		                   (is_waived(r, index, object, v) ? ENTRY_WAIVED : 0)),
 		.account = seat->session.account,
 		.session = seat->session.number,
 		.peer_uid = r->peer->uid,
@@ -251,7 +252,7 @@ int handle_use(struct request *r) {
 	if (e < 0)
 		return reply_not_recorded(r, index < 0 ? -1 : index, v, reason);
 	if (index >= 0 && v == CW_ALLOW) {
-		seat_witness_used(seat, (uint32_t)index);
+		seat_witness_used(seat, (uint32_t)index, object);
 		engine_publish(r->engine, r->seat, false);
 	}
 	return reply_use(r, v, reason);

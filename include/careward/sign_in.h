@@ -108,11 +108,13 @@ CW_PUBLIC CW_CHECKED int cw_enrol(struct cw *cw, const char *name, enum cw_facto
 /*
  * cw_witness() - a second person checks a care action
  * @action:  handle of a care action that asks for a witness
- * @object:  what is checked (drug, dose), for the record; at most 127 bytes
+ * @object:  what is checked (drug, dose, channel), in exactly the words that cw_use()
+ *           will say; at most 127 bytes; NULL: the action as such
  *
- * By tap, code, card or password of somebody who could do it, too. Then cw_check()
- * and cw_use() allow this action once, within 120 s, until the seat locks or
- * changes hands. In an emergency, and where one works alone, no witness is asked.
+ * By tap, code, card or password of somebody who could do it, too. Then cw_use()
+ * allows this action once, with this very object, within 120 s, until the seat locks
+ * or changes hands; with another object it answers CW_CONFIRM (CW_REASON_WITNESS).
+ * cw_check(), which knows no object, then allows the action. In an emergency, and where one works alone, no witness is asked.
  *
  * Return: 0; -EINVAL; -EAGAIN; -ENOTCONN.
  */

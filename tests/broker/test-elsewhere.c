@@ -28,6 +28,7 @@ static uint32_t broker_uid;
 static const struct cw_action actions[] = {
 	{ "therapy.start", CW_KIND_CARE },
 	{ "settings.limits", CW_KIND_SENSITIVE },
+	{ "therapy.high-risk-drug", CW_KIND_CARE },
 };
 
 static void begin(void) {
@@ -141,7 +142,7 @@ static struct cw *open_app(const char *seat) {
 	static char socket[200];
 	const struct cw_options options = {
 		.size = sizeof(options),
-		.n_actions = 2,
+		.n_actions = 3,
 		.actions = actions,
 		.seat = seat,
 		.socket = socket,
@@ -364,11 +365,73 @@ START_TEST(an_application_asks_and_the_command_line_lists_signs_and_refuses) {
 }
 END_TEST
 
+static enum cw_verdict use_drug(struct cw *cw, const char *dose) {
+	enum cw_verdict v = CW_DENY;
+	enum cw_reason reason;
+	struct cw_event event;
+
+	ck_assert_int_eq(cw_use(cw, 2, dose, cw_session(cw), &v, &reason, NULL), 0);
+	/* What was used up or not is on the page when the broker has answered. */
+	ck_assert_uint_eq(caller_call(&ui, "status"), RESULT_OK);
+	event.size = sizeof(event);
+	for (int i = 0; i < 5; ++i) {
+		(void)cw_dispatch(cw);
+		usleep(20000);
+	}
+	while (cw_next_event(cw, &event) == 1)
+		event.size = sizeof(event);
+	if (v != CW_ALLOW)
+		ck_assert_int_eq(reason, CW_REASON_WITNESS);
+	return v;
+}
+
+START_TEST(PO_06_what_was_looked_at_is_what_is_given) {
+	const char *const answers[] = { "paul", STAFF_PASSWORD };
+	struct cw_event event;
+	struct cw_prompt prompt;
+	uint64_t attempt = 0;
+	unsigned n = 0;
+	struct cw *cw = NULL;
+
+	begin();
+	world_add(&service, &ui, "lena", "lead");
+	cw = open_app("main");
+	sign_in(cw, "pia");
+	ck_assert_int_eq(use_drug(cw, "morphine 2 mg, channel A"), CW_CONFIRM);
+	ck_assert_int_eq(cw_witness(cw, 2, "morphine 2 mg, channel A", &attempt), 0);
+	for (;;) {
+		next(cw, &event);
+		if (event.attempt != attempt)
+			continue;
+		if (event.kind != CW_EVENT_PROMPT)
+			break;
+		prompt = (struct cw_prompt){ .size = sizeof(prompt) };
+		ck_assert_int_eq(cw_prompt(cw, attempt, &prompt), 0);
+		ck_assert_uint_lt(n, 2);
+		ck_assert_int_eq(cw_answer(cw, attempt, answers[n], strlen(answers[n])), 0);
+		++n;
+	}
+	ck_assert_str_eq(event.message, "witnessed");
+	ck_assert_int_eq(cw_check(cw, 2, NULL), CW_ALLOW);
+	ck_assert_int_eq(use_drug(cw, "morphine 20 mg, channel A"), CW_CONFIRM);
+	ck_assert_int_eq(use_drug(cw, "morphine 2 mg, channel B"), CW_CONFIRM);
+	ck_assert_int_eq(use_drug(cw, NULL), CW_CONFIRM);
+	ck_assert_int_eq(use_drug(cw, "morphine 2 mg, channel A"), CW_ALLOW);
+	ck_assert_int_eq(use_drug(cw, "morphine 2 mg, channel A"), CW_CONFIRM);
+	caller_sign_in(&ui, "lena");
+	ck_assert_uint_eq(history_count(&ui, "use"), 1);
+	ck_assert_uint_ge(history_count(&ui, "denied"), 5);
+	ck_assert_ptr_null(cw_close(cw));
+	end();
+}
+END_TEST
+
 int main(void) {
 	const TTest *const tests[] = {
 		the_command_line_asks_and_an_application_signs,
 		the_application_refuses_and_the_command_line_says_why,
 		an_application_asks_and_the_command_line_lists_signs_and_refuses,
+		PO_06_what_was_looked_at_is_what_is_given,
 	};
 
 	return RUN_TESTS("broker elsewhere", tests);

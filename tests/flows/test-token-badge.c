@@ -442,7 +442,7 @@ START_TEST(a_second_person_checks_and_care_goes_on_once) {
 	seat_witness(&world.seat, attempt_result(a), &world.now);
 	(void)attempt_free(a);
 	ck_assert_int_eq((int)decide(OPIATE), CW_ALLOW);
-	seat_witness_used(&world.seat, action(OPIATE));
+	seat_witness_used(&world.seat, action(OPIATE), "morphine 2 mg");
 	ck_assert_int_eq((int)decide(OPIATE), CW_CONFIRM);
 }
 END_TEST
@@ -524,6 +524,36 @@ START_TEST(a_tap_is_enough_where_it_is_enough_for_care_and_not_elsewhere) {
 }
 END_TEST
 
+/* Who has looked at one dose has not looked at ten times as much. */
+START_TEST(PO_06_a_witness_is_for_what_was_looked_at) {
+	static const char *const others[] = { "morphine 20 mg", "morphine 2 m", "morphine 2 mg ",
+					      "Morphine 2 mg", "" };
+	const struct policy_table *t = &world.policy->table;
+	enum cw_reason reason;
+	struct attempt *a;
+
+	sign_in(ADA);
+	a = witnessed_by(BOB);
+	seat_witness(&world.seat, attempt_result(a), &world.now);
+	(void)attempt_free(a);
+	for (unsigned i = 0; i < ARRAY_SIZE(others); ++i) {
+		ck_assert_msg(seat_decide_object(&world.seat, t, action(OPIATE), others[i],
+						 &world.now, &reason) == CW_CONFIRM,
+			      "%s", others[i]);
+		ck_assert_int_eq((int)reason, CW_REASON_WITNESS);
+		/* Done in an emergency, perhaps: the right one's witness is not used up. */
+		seat_witness_used(&world.seat, action(OPIATE), others[i]);
+	}
+	ck_assert_int_eq((int)seat_decide_object(&world.seat, t, action(OPIATE), "morphine 2 mg",
+						 &world.now, &reason),
+			 CW_ALLOW);
+	seat_witness_used(&world.seat, action(OPIATE), "morphine 2 mg");
+	ck_assert_int_eq((int)seat_decide_object(&world.seat, t, action(OPIATE), "morphine 2 mg",
+						 &world.now, &reason),
+			 CW_CONFIRM);
+}
+END_TEST
+
 START_TEST(PO_06_a_witness_is_for_this_action_and_for_care_alone) {
 	const struct witness_request witness = { .action = action("settings.limits") };
 	const struct attempt_request request = { .purpose = CW_PURPOSE_WITNESS,
@@ -546,7 +576,7 @@ START_TEST(PO_06_a_witness_is_for_this_action_and_for_care_alone) {
 	ck_assert_int_eq((int)decide(OPIATE), CW_ALLOW);
 	ck_assert_int_eq((int)decide("therapy.start"), CW_CONFIRM);
 	ck_assert(!seat_is_witnessed(&world.seat, &world.policy->table, action("therapy.start"),
-				     &world.now));
+				     NULL, &world.now));
 	/* Even if the index were a sensitive action's. */
 	world.seat.witness.action = action("settings.dose") + 1;
 	seat_state(&world.seat, &world.policy->table, &world.now, 1000, &state);
@@ -604,6 +634,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, it_holds_for_two_minutes_and_until_anything_changes);
 	tcase_add_test(t, PO_06_not_by_oneself_nor_by_somebody_who_may_not_do_it);
 	tcase_add_test(t, a_tap_is_enough_where_it_is_enough_for_care_and_not_elsewhere);
+	tcase_add_test(t, PO_06_a_witness_is_for_what_was_looked_at);
 	tcase_add_test(t, PO_06_a_witness_is_for_this_action_and_for_care_alone);
 	tcase_add_test(t, a_tap_from_before_is_not_a_witness_to_what_was_not_shown_yet);
 	tcase_add_test(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Using actions, and the small requests. */
 
+#include "common/object-hash.h"
 #include "ui-glue/client/client.h"
 
 #include <errno.h>
@@ -63,8 +64,13 @@ static void use_tell(struct cw *cw, const struct use *use, const struct policy_s
 static int use_now(struct cw *cw, struct use *use) {
 	uint64_t now = clock_boot_ms();
 	struct policy_state state;
+	char object[LIMIT_OBJECT];
 
 	state_now(cw, &state);
+	/* As it will be recorded. Another dose than the one that was looked at has no witness. */
+	text_fit(object, sizeof(object), use->object);
+	if (state.witness_object != object_hash(object))
+		state.witnessed = 0;
 	use->verdict = action_decide(cw, use->action, &state, now, &use->reason);
 	use_tell(cw, use, &state, now);
 	return 0;
