@@ -7,6 +7,10 @@
 #include "auth/lockout-time.h"
 #include "auth/lockout.h"
 #include "auth/row.h"
+#include "common/limits.h"
+
+#define CODE_TRIES_TIMES 2u /* as many tries at all seats together as at one       */
+#define FAILURES_OF_DAMAGED 8u /* a row that cannot be believed, in a sum          */
 
 /* A row of `lockouts`. */
 struct lockout_row {
@@ -186,11 +190,100 @@ int lockout_unknown(struct store *store, const char *name, int64_t *ret_subject)
 	return 0;
 }
 
+/*
+ * All seats together
+ *
+ * Only for codes: whoever goes from seat to seat has no more tries than one ladder
+ * gives. The sum is that of the seats' rows, so a success takes back what was typed
+ * at its own seat, and nothing that somebody typed elsewhere.
+ */
+
+static bool counts_everywhere(const struct lockout_key *key) {
+	return key->factor == CW_FACTOR_CODE;
+}
+
+static struct lockout_key key_everywhere(const struct lockout_key *key) {
+	return (struct lockout_key){ .subject = key->subject, .factor = key->factor };
+}
+
+/* Return: 0; -EIO. */
+static int sum_of_seats(struct store *store, const struct lockout_key *key, uint32_t *ret_failures) {
+	struct lockout_key at = *key;
+	uint64_t sum = 0;
+
+	for (uint8_t seat = 1; seat <= LIMIT_SEATS; ++seat) {
+		struct lockout_row row = { .failures = 0 };
+		int r;
+
+		at.seat = seat;
+		r = row_load(store, &at, &row);
+		if (r < 0 && r != -EBADMSG)
+			return r;
+		sum += r == -EBADMSG ? FAILURES_OF_DAMAGED : row.failures;
+	}
+	*ret_failures = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+	return 0;
+}
+
+/* The row of all seats, as it is now. A damaged one waits longest, once. */
+static int load_everywhere(struct store *store, const struct lockout_rules *rules,
+			   const struct lockout_key *key, const struct moment *now,
+			   struct lockout_row *ret_row) {
+	const struct lockout_key all = key_everywhere(key);
+	int r = row_load(store, &all, ret_row);
+
+	if (r < 0 && r != -EBADMSG)
+		return r;
+	if (r == -EBADMSG) {
+		row_restrict(ret_row, rules, &all, now);
+		(void)row_write(store, ret_row);
+	}
+	row_advance(ret_row, now);
+	return r;
+}
+
+/* What waits at one seat or at all of them waits. */
+static void join(struct lockout *lockout, const struct lockout_row *everywhere,
+		 const struct lockout_rules *rules) {
+	struct lockout all = lockout_of(everywhere, rules);
+
+	if (all.remaining_ms > lockout->remaining_ms)
+		lockout->remaining_ms = all.remaining_ms;
+	lockout->disabled |= all.disabled;
+}
+
+/* After a seat's row has changed. @counts: by a try, which may begin a wait. */
+static int sum_up(struct store *store, const struct lockout_rules *rules,
+		  const struct lockout_key *key, const struct moment *now, bool counts,
+		  struct lockout *lockout) {
+	struct lockout_row row;
+	uint64_t wait;
+	int r = load_everywhere(store, rules, key, now, &row);
+
+	if (r < 0 && r != -EBADMSG)
+		return r;
+	r = sum_of_seats(store, key, &row.failures);
+	if (r < 0)
+		return r;
+	/* A try is only counted while no wait runs: what runs now was set by counting it. */
+	wait = lockout_wait_ms(rules, row.failures,
+			       CODE_TRIES_TIMES * lockout_free_tries(rules, key->factor));
+	if (!counts)
+		row.clock.remaining_ms = 0;
+	else if (wait > row.clock.remaining_ms)
+		row.clock.remaining_ms = wait;
+	r = row_write(store, &row);
+	if (r == 0 && lockout)
+		join(lockout, &row, rules);
+	return r;
+}
+
 int lockout_read(struct store *store, const struct lockout_rules *rules,
                  const struct lockout_key *key, const struct moment *now,
                  struct lockout *ret_lockout) {
-	struct lockout_row row;
-	int r;
+	struct lockout_row row, all;
+	struct lockout lockout;
+	int r, e = 0;
 
 	r = row_load(store, key, &row);
 	if (r < 0 && r != -EBADMSG)
@@ -202,7 +295,37 @@ int lockout_read(struct store *store, const struct lockout_rules *rules,
 		(void)row_write(store, &row);
 	}
 	row_advance(&row, now);
-	*ret_lockout = lockout_of(&row, rules);
+	lockout = lockout_of(&row, rules);
+	if (counts_everywhere(key)) {
+		e = load_everywhere(store, rules, key, now, &all);
+		if (e < 0 && e != -EBADMSG)
+			return e;
+		join(&lockout, &all, rules);
+	}
+	*ret_lockout = lockout;
+	return r < 0 ? r : e;
+}
+
+/* The seat's row and, of a code, that of all seats: one transaction. */
+static int count_rows(struct store *store, const struct lockout_rules *rules,
+		      struct lockout_row *row, const struct moment *now,
+		      struct lockout *ret_lockout) {
+	cleanup_(transaction_endp) struct store *transaction = NULL;
+	struct lockout lockout = lockout_of(row, rules);
+	int r = store_begin(store);
+
+	if (r < 0)
+		return r;
+	transaction = store;
+	r = row_store(store, row);
+	if (r == 0 && counts_everywhere(&row->key))
+		r = sum_up(store, rules, &row->key, now, true, &lockout);
+	if (r < 0)
+		return r;
+	transaction = NULL; /* a commit that fails rolls back by itself */
+	r = store_commit(store);
+	if (r == 0)
+		*ret_lockout = lockout;
 	return r;
 }
 
@@ -224,11 +347,7 @@ int lockout_count(struct store *store, const struct lockout_rules *rules,
 	wait = lockout_wait_ms(rules, row.failures, lockout_free_tries(rules, key->factor));
 	if (wait > row.clock.remaining_ms)
 		row.clock.remaining_ms = wait;
-	r = row_write(store, &row);
-	if (r < 0)
-		return r;
-	*ret_lockout = lockout_of(&row, rules);
-	return 0;
+	return count_rows(store, rules, &row, now, ret_lockout);
 }
 
 /*
@@ -241,17 +360,37 @@ int lockout_count(struct store *store, const struct lockout_rules *rules,
  */
 int lockout_uncount(struct store *store, const struct lockout_rules *rules,
                     const struct lockout_key *key, const struct moment *now) {
+	cleanup_(transaction_endp) struct store *transaction = NULL;
 	struct lockout_row row;
 	int r;
 
-	(void)rules;
 	r = row_load(store, key, &row);
 	if (r < 0 || row.failures == 0)
 		return r;
 	row_advance(&row, now);
 	--row.failures;
 	row.clock.remaining_ms = 0;
-	return row_write(store, &row);
+	r = store_begin(store);
+	if (r < 0)
+		return r;
+	transaction = store;
+	r = row_store(store, &row);
+	if (r == 0 && counts_everywhere(key))
+		r = sum_up(store, rules, key, now, false, NULL);
+	if (r < 0)
+		return r;
+	transaction = NULL; /* a commit that fails rolls back by itself */
+	return store_commit(store);
+}
+
+/* What is left at the other seats, without a wait; nothing at all: no row. */
+static int clear_everywhere(struct store *store, const struct lockout_key *key) {
+	struct lockout_row row = { .key = key_everywhere(key) };
+	int r = sum_of_seats(store, key, &row.failures);
+
+	if (r < 0)
+		return r;
+	return row.failures == 0 ? row_delete(store, &row.key) : row_store(store, &row);
 }
 
 int lockout_clear(struct store *store, const struct lockout_key *key) {
@@ -262,6 +401,8 @@ int lockout_clear(struct store *store, const struct lockout_key *key) {
 		return r;
 	transaction = store;
 	r = row_delete(store, key);
+	if (r == 0 && counts_everywhere(key))
+		r = clear_everywhere(store, key);
 	if (r < 0)
 		return r;
 	transaction = NULL;

@@ -9,6 +9,9 @@
  * durable before the result of the verification can be known. A wait runs on
  * CLOCK_BOOTTIME; what remains is stored every 10 s; a reboot resumes it and
  * counts no time that the device was off. The wall clock is never read.
+ *
+ * A badge code is short, so that its failures count for the account as well, over
+ * all seats: a row with seat 0, with twice the free tries and the same ladder.
  */
 
 #include <stdbool.h>

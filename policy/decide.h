@@ -45,7 +45,7 @@ struct policy_state {
 	uint8_t emergency_id[16]; /* of the open emergency; zeroes: none                */
 	uint8_t flags;         /* STATE_* below; the decision reads STATE_DEGRADED      */
 	uint8_t zero[7];
-	uint64_t witness_object; /* object_hash() of what was witnessed; no decision reads it */
+	uint64_t witness_object; /* hash of what was witnessed; no decision reads it     */
 	uint64_t reserved[1];
 };
 

@@ -114,7 +114,8 @@ CW_PUBLIC CW_CHECKED int cw_enrol(struct cw *cw, const char *name, enum cw_facto
  * By tap, code, card or password of somebody who could do it, too. Then cw_use()
  * allows this action once, with this very object, within 120 s, until the seat locks
  * or changes hands; with another object it answers CW_CONFIRM (CW_REASON_WITNESS).
- * cw_check(), which knows no object, then allows the action. In an emergency, and where one works alone, no witness is asked.
+ * cw_check(), which knows no object, then allows the action. In an emergency, and
+ * where one works alone, no witness is asked.
  *
  * Return: 0; -EINVAL; -EAGAIN; -ENOTCONN.
  */

@@ -138,6 +138,30 @@ START_TEST(LK_01_three_wrong_codes_and_it_waits_by_every_badge_but_not_by_passwo
 }
 END_TEST
 
+/* Three at one screen, three at the next: at the third the right one waits as well. */
+START_TEST(LK_01_who_walks_from_seat_to_seat_has_guessed_enough) {
+	const char *const password[] = { "kim", PASSWORD_OF " kim's", NULL };
+	struct attempt *a;
+
+	for (unsigned i = 0; i < 6; ++i) {
+		world.seat.index = (uint8_t)(i / 3);
+		a = tap(CW_PURPOSE_SIGN_IN, 1);
+		ck_assert_int_eq(say(a, "0001"), 0);
+		(void)hash(a);
+		(void)attempt_free(a);
+	}
+	(void)trail();
+	world.seat.index = 2;
+	a = tap(CW_PURPOSE_SIGN_IN, 1);
+	ck_assert_int_eq(say(a, CODE), 0);
+	ck_assert_uint_eq(attempt_result(a)->wait_ms, 300000);
+	expect_over(a, "wait", "sign-in:locked+claimed");
+	/* And nobody is kept from care. */
+	a = converse(CW_PURPOSE_SIGN_IN, password);
+	expect_session(a, KIM, CW_ASSURANCE_PASSWORD);
+}
+END_TEST
+
 START_TEST(LK_16_a_badge_that_nobody_has_waits_alike) {
 	struct attempt *a;
 
@@ -618,6 +642,7 @@ static Suite *suite(void) {
 	tcase_add_loop_test(t, a_wrong_code_costs_the_same_whoevers_badge_it_is, 0,
 			    ARRAY_SIZE(wrong));
 	tcase_add_test(t, LK_01_three_wrong_codes_and_it_waits_by_every_badge_but_not_by_password);
+	tcase_add_test(t, LK_01_who_walks_from_seat_to_seat_has_guessed_enough);
 	tcase_add_test(t, LK_16_a_badge_that_nobody_has_waits_alike);
 	tcase_add_test(t, a_second_persons_tap_hands_over);
 	tcase_add_test(t, one_falls_back_to_the_rung_that_one_unlocks_with);
