@@ -207,7 +207,8 @@ static struct lockout_key key_everywhere(const struct lockout_key *key) {
 }
 
 /* Return: 0; -EIO. */
-static int sum_of_seats(struct store *store, const struct lockout_key *key, uint32_t *ret_failures) {
+static int sum_of_seats(struct store *store, const struct lockout_key *key,
+			uint32_t *ret_failures) {
 	struct lockout_key at = *key;
 	uint64_t sum = 0;
 
