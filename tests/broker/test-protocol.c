@@ -23,7 +23,8 @@ static const char *const open_verbs[] = { "hello",  "status",       "signal",   
 					  "attempt.answer", "attempt.cancel", "authorize", "redeem",
 					  "explain", "check",       "init",          "config.install",
 					  "verify", "witness",      "badge",         "token.enrol",
-					  "token.list", "token.rename", "token.revoke" };
+					  "token.list", "token.rename", "token.revoke",
+					  "approval.sign",  "approval.refuse" };
 
 static bool is_open(const char *verb) {
 	for (size_t i = 0; i < sizeof(open_verbs) / sizeof(open_verbs[0]); ++i)
