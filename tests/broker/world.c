@@ -65,12 +65,12 @@ void world_edit(const struct world *w, const char *file, const char *from, const
 	free(text);
 }
 
-static void copy_config(struct world *w, const char *file) {
-	char from[256], to[256];
+static void copy_config(const struct world *w, const char *profile, const char *file) {
+	char from[512], to[256];
 	size_t n = 0;
 	char *text = NULL;
 
-	snprintf(from, sizeof(from), "%s/%s", TEST_CONFIG_DIR, file);
+	snprintf(from, sizeof(from), "%s/%s", profile, file);
 	snprintf(to, sizeof(to), "%s/%s", w->config, file);
 	text = slurp(from, &n);
 	spit(to, text, n);
@@ -78,12 +78,18 @@ static void copy_config(struct world *w, const char *file) {
 }
 
 void world_make(struct world *w) {
+	char dir[] = P_tmpdir "/careward-test-XXXXXX";
+
+	ck_assert_msg(mkdtemp(dir) != NULL, "mkdtemp: %s", strerror(errno));
+	world_make_of(w, dir, TEST_CONFIG_DIR, TEST_CAREWARDD);
+}
+
+void world_make_of(struct world *w, const char *dir, const char *profile, const char *carewardd) {
 	static const char *const files[] = { "device.cfg", "site.cfg", "place.cfg" };
 	const char *group = world_has_two_uids() ? "nogroup" : "";
 
-	*w = (struct world){ .ready_fd = -1 };
-	snprintf(w->dir, sizeof(w->dir), "%s/careward-test-XXXXXX", P_tmpdir);
-	ck_assert_msg(mkdtemp(w->dir) != NULL, "mkdtemp: %s", strerror(errno));
+	*w = (struct world){ .ready_fd = -1, .carewardd = carewardd };
+	snprintf(w->dir, sizeof(w->dir), "%s", dir);
 	ck_assert_int_eq(chmod(w->dir, 0755), 0);
 	snprintf(w->config, sizeof(w->config), "%s/config", w->dir);
 	snprintf(w->state, sizeof(w->state), "%s/state", w->dir);
@@ -96,7 +102,7 @@ void world_make(struct world *w) {
 		ck_assert_int_eq(chown(w->run, BROKER_UID, BROKER_UID), 0);
 	}
 	for (size_t i = 0; i < 3; ++i)
-		copy_config(w, files[i]);
+		copy_config(w, profile, files[i]);
 	/* Groups that exist everywhere; a cost that a test under valgrind can pay. */
 	if (group[0] != '\0') {
 		world_edit(w, "device.cfg", "group = \"pump-ui\";", "group = \"nogroup\"; mode = \"0666\";");
@@ -132,7 +138,7 @@ void world_spawn(struct world *w) {
 		if (w->files != 0 && setrlimit(RLIMIT_NOFILE, &few) < 0)
 			_exit(126);
 		snprintf(ready, sizeof(ready), "%d", fd);
-		execl(TEST_CAREWARDD, "carewardd", "--config", w->config, "--state", w->state, "--run",
+		execl(w->carewardd, "carewardd", "--config", w->config, "--state", w->state, "--run",
 		      w->run, "--ready-fd", ready, "--token-helper",
 		      w->token_helper ? w->token_helper : "", "--token-user", "games",
 		      world_has_two_uids() ? "--user" : NULL, "nobody",

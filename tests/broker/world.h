@@ -28,10 +28,13 @@ struct world {
 	int ready_fd;
 	const char *token_helper; /* NULL: none; becomes the user "games"               */
 	unsigned files; /* descriptors that carewardd may have; 0: as usual            */
+	const char *carewardd; /* the program                                          */
 };
 
 /* Makes the directory with the infusion pump's profile. Fails the test on any error. */
 void world_make(struct world *w);
+/* The same, with @dir as its directory, a profile from @profile, and @carewardd to run. */
+void world_make_of(struct world *w, const char *dir, const char *profile, const char *carewardd);
 /* Starts carewardd and waits until it is ready. */
 void world_start(struct world *w);
 void world_spawn(struct world *w); /* Starts it, and waits for nothing.             */
