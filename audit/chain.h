@@ -43,6 +43,11 @@ int epoch_read(sqlite3_stmt *stmt, struct epoch *ret_epoch);
  * transaction of the journal's first entry
  */
 int epoch_certify_first(struct store *store, int64_t wall_ms);
+/*
+ * Is the key of the open epoch there, and the one that was certified? An older copy
+ * of the database beside newer keys has lost it. Return: 0; -EBADMSG; -EIO.
+ */
+int epoch_key_check(struct store *store, const struct journal_state *state);
 /* Erases the key of the last sealed epoch if it is still there. */
 void epoch_erase_stale(struct store *store);
 

@@ -108,7 +108,8 @@ static int attach_last_epoch(struct store *store, struct journal_state *state) {
 
 /*
  * A damaged journal must not keep the store from being opened for reading, but
- * nothing is ever added to one whose end is not understood.
+ * nothing is ever added to one whose end is not understood, nor to an older copy,
+ * whose open epoch has lost its key: what is written there could never be signed.
  */
 int journal_attach(struct store *store) {
 	struct journal_state state = { 0 };
@@ -116,6 +117,8 @@ int journal_attach(struct store *store) {
 
 	if (r == 0)
 		r = attach_last_epoch(store, &state);
+	if (r == 0 && store->mode == STORE_READ_WRITE)
+		r = epoch_key_check(store, &state);
 	if (r < 0 && store->mode == STORE_READ_WRITE)
 		return r;
 	/* What was left open by the process before is sealed at once. */

@@ -128,6 +128,21 @@ int epoch_certify_first(struct store *store, int64_t wall_ms) {
 	return r;
 }
 
+int epoch_key_check(struct store *store, const struct journal_state *state) {
+	cleanup_(secret_wipe) struct secret seed = { .n = 32 };
+	uint8_t public_key[STORE_HASH];
+	int r;
+
+	if (!state->has_key)
+		return 0;
+	r = store->ks->ops->epoch_load(store->ks, state->epoch, seed.bytes);
+	if (r == 0)
+		r = pair_of(&seed, NULL, public_key);
+	if (r < 0)
+		return r == -ENOENT ? -EBADMSG : -EIO;
+	return equal_32(public_key, state->public_key) ? 0 : -EBADMSG;
+}
+
 void epoch_erase_stale(struct store *store) {
 	struct journal_state *state = &store->state;
 
