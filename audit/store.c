@@ -363,6 +363,10 @@ int store_reopen(struct store *store) {
 	if (!store->broken)
 		return 0;
 	drop_statements(store);
+	/* A transaction that could not be rolled back, for want of memory, is rolled back now. */
+	if (!sqlite3_get_autocommit(old) &&
+	    sqlite3_exec(old, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
+		return -EIO;
 	rc = sqlite3_wal_checkpoint_v2(old, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
 		return store_errno(rc) == -ENOSPC ? -ENOSPC : -EIO;
