@@ -301,8 +301,11 @@ int cw_dispatch(struct cw *cw) {
 
 	ids_draw(cw);
 	tables_tidy(cw);
-	if (cw->broken)
+	/* What was answered before it broke counts: else it would be said, and recorded, twice. */
+	if (cw->broken) {
+		(void)link_receive(cw, now);
 		link_down(cw, now);
+	}
 	if (cw->link == LINK_DOWN && now >= cw->deadline_ms)
 		(void)link_connect(cw, -1, now);
 	if (link_receive(cw, now) < 0 || (cw->link == LINK_GREETING && now >= cw->deadline_ms))
