@@ -64,6 +64,14 @@ void clock_not_before(struct clock *clock, int64_t wall_ms) {
 		clock->not_before_ms = wall_ms;
 }
 
+/* Later than any device lives: at the start no step tells that it is wrong. */
+static bool is_far(const struct clock *clock, int64_t wall_ms) {
+	int64_t after = 0;
+
+	return __builtin_sub_overflow(wall_ms, clock->not_before_ms, &after) ||
+	       after > CLOCK_FAR_MS;
+}
+
 struct moment clock_judge(struct clock *clock, int64_t wall_ms, uint64_t boot_ms) {
 	struct moment m = { .wall_ms = wall_ms, .boot_ms = boot_ms, .trust = CLOCK_TRUSTED };
 	int64_t offset = 0, step = 0;
@@ -89,7 +97,7 @@ struct moment clock_judge(struct clock *clock, int64_t wall_ms, uint64_t boot_ms
 
 	if (wall_ms < clock->not_before_ms)
 		m.trust = CLOCK_UNKNOWN;
-	else if (clock->suspicious)
+	else if (clock->suspicious || is_far(clock, wall_ms))
 		m.trust = CLOCK_SUSPICIOUS;
 	return m;
 }

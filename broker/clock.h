@@ -8,7 +8,8 @@
  * A moment is taken once for each packet and each tick, and passed down. Trust:
  * a wall clock before this build or before the last entry is not believed; one
  * that steps forward by more than a day against CLOCK_BOOTTIME is suspicious
- * until the next start of the engine or until somebody entitled accepts it.
+ * until the next start of the engine or until somebody entitled accepts it; so is
+ * one that stands 50 years after the build and the last entry, from its first reading.
  */
 
 #include <stdbool.h>
@@ -16,6 +17,7 @@
 #include "common/moment.h"
 
 #define CLOCK_STEP_MS (24 * 3600 * INT64_C(1000))
+#define CLOCK_FAR_MS (50 * 365 * CLOCK_STEP_MS) /* later than that after all that is known */
 
 struct clock {
 	uint8_t boot_id[16];
