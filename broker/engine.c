@@ -266,6 +266,28 @@ static int has_account(const struct account *account, void *userdata) {
 	return 1;
 }
 
+/* Errors that end by themselves: another engine lets go, room is made, the disk writes again. */
+static bool may_pass(int error) {
+	return error == -EBUSY || error == -ENOSPC || error == -EROFS || error == -EIO ||
+	       error == -ENOMEM || error == -EMFILE;
+}
+
+/* Would the next engine have its store? One that another engine holds is not touched. */
+static bool store_is_back(const struct engine *e) {
+	struct keystore *keys = NULL;
+	struct store *store = NULL;
+	int fd = e->setup->state_fd, r = 0;
+
+	if (e->store_error == 0 || store_is_busy(fd))
+		return false;
+	r = keystore_file_open(fd, &keys);
+	if (r == 0)
+		r = store_open(fd, STORE_READ_WRITE, keys, &store);
+	(void)store_close(store);
+	(void)keystore_close(keys);
+	return r == 0;
+}
+
 void engine_open_store(struct engine *engine) {
 	int fd = engine->setup->state_fd, r = 0;
 
@@ -280,7 +302,7 @@ void engine_open_store(struct engine *engine) {
 	if (r == 0)
 		r = store_open(fd, STORE_READ_WRITE, engine->keys, &engine->store);
 	if (r < 0) {
-		engine->store_waits = r == -EBUSY && engine->setup->client_fd < 0;
+		engine->store_error = may_pass(r) && engine->setup->client_fd < 0 ? r : 0;
 		engine->keys = keystore_close(engine->keys);
 		engine_alarm(engine, ALARM_STORE_MISSING, true);
 		return;
@@ -387,8 +409,8 @@ static void seal(struct engine *e, const struct moment *now) {
 }
 
 static void tick_store(struct engine *e, const struct moment *now) {
-	/* The disk has let go of the engine before: the next one has its store. */
-	if (e->store_waits && !store_is_busy(e->setup->state_fd))
+	/* What was in the way is gone: the next engine has its store. */
+	if (store_is_back(e))
 		engine_stop(e);
 	if (!e->store)
 		return;

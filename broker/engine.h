@@ -126,7 +126,7 @@ struct engine {
 	struct clock clock;
 	struct keystore *keys;   /* NULL: none                                          */
 	struct store *store;     /* NULL: none                                          */
-	bool store_waits;        /* another engine has the store: it does not die yet */
+	int store_error;         /* why there is no store, if that may pass; 0: it may not */
 	bool initialised;        /* somebody can sign in                                */
 	struct policy *policy;   /* NULL: no valid one                                  */
 	int policy_fd;           /* page of it; -1                                      */
