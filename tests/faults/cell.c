@@ -233,16 +233,24 @@ void cell_press(struct cell *cell) {
 	++cell->n_emergencies;
 }
 
-void cell_end(struct cell *cell) {
+bool cell_end(struct cell *cell) {
+	bool all = true;
+
 	for (unsigned i = 0; i < cell->n_emergencies; ++i) {
 		struct emergency_told *e = &cell->emergencies[i];
 		int r = e->ended ? 0 : cw_break_glass_end(cell->cw, e->id);
 
-		/* One that joined another is over for its client already. */
+		/* One that joined another is over for its client already; and a screen that
+		 * began anew has not heard of what was before. */
+		if (r == -ENOENT && !is_connected(cell)) {
+			all = false;
+			continue;
+		}
 		if (r != 0 && !(r == -ENOENT && cell->n_emergencies > 1))
 			cell_red(cell, "record", "the emergency cannot be ended: %d", r);
 		e->ended = true;
 	}
+	return all;
 }
 
 static bool is_asked(struct cell *cell) {

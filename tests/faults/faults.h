@@ -147,7 +147,7 @@ bool is_connected(struct cell *cell);
 bool is_quiet(struct cell *cell);       /* connected, and nothing is left to record    */
 void cell_use(struct cell *cell, uint32_t action);
 void cell_press(struct cell *cell);
-void cell_end(struct cell *cell);
+bool cell_end(struct cell *cell); /* Return: true: all are over.                     */
 struct emergency_told *cell_open_one(struct cell *cell);
 enum outcome cell_sign_in(struct cell *cell, int ms);
 void cell_sign_in_begin(struct cell *cell);

@@ -113,7 +113,7 @@ static void look_at_record(struct cell *cell) {
 
 void judge_under(struct cell *cell) {
 	const struct fault *f = cell->fault;
-	unsigned bad;
+	unsigned bad = 0;
 
 	look_at_always(cell);
 	if (!cell_open_one(cell))
@@ -128,8 +128,12 @@ void judge_under(struct cell *cell) {
 			cell_use(cell, i);
 	look_at_others(cell);
 	(void)screen_wait(cell, NULL, (int)f->stay_ms);
+	bad = verbs_ask(cell);
 	(void)screen_wait(cell, is_settled, 1500);
-	(void)verbs_ask(cell);
+	if (bad == 0)
+		(void)verbs_ask(cell); /* there was nobody yet */
+	if (!is_connected(cell))
+		cell_told(cell, "disconnected"); /* what the screen shows */
 	for (uint32_t i = 0; i < N_PUMP_ACTIONS; ++i)
 		if (pump_actions[i].kind <= CW_KIND_CARE)
 			cell_use(cell, i);
@@ -147,7 +151,7 @@ void judge_under(struct cell *cell) {
 struct tally {
 	struct cell *cell;
 	unsigned started[4], late[4], ended[4], interrupted[4];
-	unsigned uses[CELL_USES];
+	unsigned uses[CELL_USES], late_uses[CELL_USES];
 };
 
 static int count(const struct journal_entry *e, void *userdata) {
@@ -164,8 +168,10 @@ static int count(const struct journal_entry *e, void *userdata) {
 		t->interrupted[i] += e->event == EVENT_EMERGENCY_INTERRUPTED;
 	}
 	if ((e->event == EVENT_EMERGENCY_USE || e->event == EVENT_USE) && e->object &&
-	    sscanf(e->object, "use-%u", &n) == 1 && n < CELL_USES)
-		t->uses[n]++;
+	    sscanf(e->object, "use-%u", &n) == 1 && n < CELL_USES) {
+		t->uses[n] += (e->flags & ENTRY_LATE) == 0;
+		t->late_uses[n] += (e->flags & ENTRY_LATE) != 0;
+	}
 	if (e->event == EVENT_ALARM && e->object && e->outcome == OUTCOME_FAILED)
 		cell_told(t->cell, e->object);
 	(void)snprintf(told, sizeof(told), "entry:%s", audit_event_name(e->event));
@@ -199,6 +205,22 @@ static void read_journal(struct cell *cell, struct tally *ret_tally) {
 	(void)store_close(store);
 }
 
+/*
+ * A use inside an emergency stands there once. Outside of one it has no number: when
+ * the answer to it was lost it is said again, and that one is marked as late.
+ */
+static void look_at_uses(struct cell *cell, const struct tally *t) {
+	for (unsigned n = 0; n < cell->n_uses; ++n) {
+		unsigned prompt = t->uses[n], late = t->late_uses[n];
+		bool inside = cell->uses[n].emergency >= 0;
+
+		if (prompt + late == 0 || prompt > 1 || late > 1 || (inside && prompt + late > 1))
+			cell_red(cell, "record", "use %u (%s, emergency %d) stands there %u times, %u late",
+			         n, cell->uses[n].action, cell->uses[n].emergency, prompt + late,
+			         late);
+	}
+}
+
 static void look_at_journal(struct cell *cell) {
 	struct tally t;
 
@@ -213,20 +235,21 @@ static void look_at_journal(struct cell *cell) {
 		    (t.ended[i] == 0 && cell->n_emergencies == 1))
 			cell_red(cell, "record", "emergency %u: %u ends", i, t.ended[i]);
 	}
-	for (unsigned n = 0; n < cell->n_uses; ++n)
-		if (t.uses[n] != 1)
-			cell_red(cell, "record", "use %u (%s, emergency %d) stands there %u times", n,
-			         cell->uses[n].action, cell->uses[n].emergency, t.uses[n]);
+	look_at_uses(cell, &t);
 }
 
 void judge_after(struct cell *cell) {
 	bool quiet = screen_wait(cell, is_quiet, CELL_WAIT_MS);
 	enum outcome outcome;
 
-	if (!quiet)
-		cell_red(cell, "record", "not merged: connected %d, unrecorded %d",
-		         cell_status(cell).connected, cell_status(cell).unrecorded);
-	cell_end(cell);
+	if (!quiet) {
+		cell->n_told = 0;
+		(void)verbs_ask(cell);
+		cell_red(cell, "record", "not merged: connected %d, unrecorded %d, alarms: %s, %s, %s",
+		         cell_status(cell).connected, cell_status(cell).unrecorded, cell->told[0],
+		         cell->told[1], cell->told[2]);
+	}
+	(void)cell_end(cell);
 	if (quiet && !screen_wait(cell, is_quiet, CELL_WAIT_MS))
 		cell_red(cell, "record", "the end is not recorded");
 	if (cw_check(cell->cw, 2, NULL) == CW_ALLOW && cw_session(cell->cw) == 0)
@@ -243,6 +266,9 @@ void judge_after(struct cell *cell) {
 		caller_close(&cell->reviewer);
 	world_stop(&cell->w);
 	look_at_journal(cell);
-	if (!is_told(cell))
-		cell_red(cell, "alarm", "none of: %s", cell->fault->told);
+	if (is_told(cell))
+		return;
+	cell_red(cell, "alarm", "none of: %s", cell->fault->told);
+	for (unsigned i = 0; i < cell->n_told; ++i)
+		cell_red(cell, "alarm", "told: %s", cell->told[i]);
 }

@@ -10,7 +10,7 @@
 
 #include "tests/faults/faults.h"
 
-#define RESULT_LINES 12u
+#define RESULT_LINES 40u
 
 struct place {
 	unsigned fault, moment, variant;

@@ -42,13 +42,30 @@ uint64_t struck_memory(struct cell *cell) {
 
 /* The lowest descriptor that is free. */
 static unsigned first_free(pid_t pid) {
-	char path[64];
+	char path[64], target[8];
 	unsigned fd = 0;
 
 	do {
 		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%u", (int)pid, fd);
-	} while (access(path, F_OK) == 0 && ++fd < 4096);
+	} while (readlink(path, target, sizeof(target)) > 0 && ++fd < 4096);
 	return fd;
+}
+
+/* As that process's own user may: who is root here need not have every right. */
+static void limit_one(pid_t pid, bool none) {
+	unsigned fd = first_free(pid);
+	struct rlimit now;
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (setresgid(BROKER_UID, BROKER_UID, BROKER_UID) < 0 ||
+		    setresuid(BROKER_UID, BROKER_UID, BROKER_UID) < 0 ||
+		    prlimit(pid, RLIMIT_NOFILE, NULL, &now) < 0)
+			_exit(1);
+		now.rlim_cur = none ? fd : now.rlim_max;
+		_exit(prlimit(pid, RLIMIT_NOFILE, &now, NULL) < 0);
+	}
+	(void)waitpid(child, NULL, 0);
 }
 
 /* Every process of the broker: no descriptor more, or as many as it may have at most. */
@@ -60,12 +77,7 @@ static void limit_files(struct cell *cell, bool none) {
 	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
 	f = fopen(path, "re");
 	do {
-		struct rlimit now;
-
-		if (prlimit(pid, RLIMIT_NOFILE, NULL, &now) < 0)
-			continue;
-		now.rlim_cur = none ? first_free(pid) : now.rlim_max;
-		(void)prlimit(pid, RLIMIT_NOFILE, &now, NULL);
+		limit_one(pid, none);
 	} while (f && fscanf(f, "%d", &pid) == 1);
 	if (f)
 		(void)fclose(f);
