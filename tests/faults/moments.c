@@ -6,7 +6,12 @@
 
 #include "tests/faults/faults.h"
 
-#define STEP_MS 1500 /* after that long without an answer: silent                    */
+#define STEP_MS 1500 /* after that long without an answer: silent, where that may be  */
+
+/* What has to be answered is waited for, however busy this machine is. */
+static int patience(const struct cell *cell, unsigned outcome) {
+	return (cell->fault->permitted & outcome) ? STEP_MS : CELL_WAIT_MS;
+}
 
 static void healthy(struct cell *cell) {
 	broker_up(cell);
@@ -51,12 +56,12 @@ static void nothing_before(struct cell *cell) {
 /* A screen that has just begun greets its broker, if there is one. */
 static void greet(struct cell *cell) {
 	if (cell->moment_number == AT_START || cell->fault->reopens)
-		(void)screen_wait(cell, is_connected, STEP_MS);
+		(void)screen_wait(cell, is_connected, patience(cell, STEP_REFUSED));
 }
 
 static enum outcome sign_in(struct cell *cell) {
 	greet(cell);
-	return cell_sign_in(cell, STEP_MS);
+	return cell_sign_in(cell, patience(cell, STEP_SILENT));
 }
 
 /* Whoever is signed in goes on giving care, whatever the guarded action answers. */
@@ -64,7 +69,7 @@ static enum outcome go_on(struct cell *cell) {
 	for (uint32_t action = 2; action < 5; ++action)
 		if (cw_check(cell->cw, action, NULL) == CW_ALLOW)
 			cell_use(cell, action);
-	return cell_guarded(cell, STEP_MS);
+	return cell_guarded(cell, patience(cell, STEP_SILENT));
 }
 
 static enum outcome only_press(struct cell *cell) {
@@ -92,7 +97,7 @@ static enum outcome end_it(struct cell *cell) {
 }
 
 static enum outcome review(struct cell *cell) {
-	return cell_review(cell, STEP_MS);
+	return cell_review(cell, patience(cell, STEP_SILENT));
 }
 
 const struct moment_row moments[N_MOMENTS] = {

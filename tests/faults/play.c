@@ -118,7 +118,8 @@ int cell_play(struct cell *cell) {
 	if (!cell->cw)
 		screen_begin(cell);
 	judge_under(cell);
-	n = f->struck(cell);
+	for (int i = 0; (n = f->struck(cell)) == 0 && i < 400; ++i)
+		screen_turn(cell, 20);
 	(void)dprintf(cell->report, "STRUCK %llu\n", (unsigned long long)n);
 	if (n == 0)
 		cell_red(cell, "struck", "the fault never fired");

@@ -136,7 +136,12 @@ uint64_t struck_stopped(struct cell *cell) {
 }
 
 const char *strike_loops(struct cell *cell) {
+	bool runs = cell->w.pid > 0;
+
 	broker(cell)->spin = 1;
+	/* What it had begun when it was told is done first. */
+	for (int i = 0; runs && broker(cell)->n_spin == 0 && i < 1000; ++i)
+		(void)usleep(10000);
 	return NULL;
 }
 
