@@ -230,7 +230,8 @@ static void choose(struct engine *e, enum config_kind kind, struct text *ret) {
 	if (e->store)
 		k = installed(e->store, kind, &kept);
 	if (k == 0) {
-		if (f < 0 && kind != CONFIG_PLACE) {
+		/* place.cfg, too, once there was one. */
+		if (f < 0) {
 			record_refused(e, kind, messages);
 			engine_alarm(e, ALARM_CONFIG_REFUSED, true);
 		} else if (f == 0 && !same_text(&file, &kept)) {
@@ -263,7 +264,7 @@ static void judge_files(struct engine *e) {
 		int f = read_file(e, (enum config_kind)k, messages, &file);
 		int i = installed(e->store, (enum config_kind)k, &kept);
 
-		refused |= f < 0 && k != CONFIG_PLACE;
+		refused |= f < 0 && (k != CONFIG_PLACE || i == 0);
 		foreign |= i == 0 && f == 0 && !same_text(&file, &kept);
 		free(file.p);
 		free(kept.p);
