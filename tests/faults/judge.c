@@ -130,13 +130,16 @@ void judge_under(struct cell *cell) {
 	unsigned bad;
 
 	look_at_always(cell);
-	if (!cell_open_one(cell))
+	if (!cell_status(cell).emergency)
 		look_at_way_in(cell);
 	cell->outcome |= (unsigned)cell->moment->step(cell);
 	look_at_always(cell);
-	/* Pressed before the fault is recorded before it, unless it has to be said anew. */
-	if (!cell_open_one(cell))
+	if (!cell_status(cell).emergency) {
+		if (cell->moment_number != AT_START && cell->moment_number != AT_END)
+			(void)screen_wait(cell, NULL, (int)f->stay_ms);
+		look_at_way_in(cell);
 		cell_press(cell);
+	}
 	for (uint32_t i = 0; i < N_PUMP_ACTIONS; ++i)
 		if (pump_actions[i].kind <= CW_KIND_CARE)
 			cell_use(cell, i);
@@ -164,7 +167,7 @@ void judge_under(struct cell *cell) {
 struct tally {
 	struct cell *cell;
 	unsigned started[4], late[4], ended[4], interrupted[4];
-	unsigned uses[CELL_USES], late_uses[CELL_USES];
+	unsigned uses[CELL_USES];
 };
 
 static int count(const struct journal_entry *e, void *userdata) {
@@ -181,10 +184,8 @@ static int count(const struct journal_entry *e, void *userdata) {
 		t->interrupted[i] += e->event == EVENT_EMERGENCY_INTERRUPTED;
 	}
 	if ((e->event == EVENT_EMERGENCY_USE || e->event == EVENT_USE) && e->object &&
-	    sscanf(e->object, "use-%u", &n) == 1 && n < CELL_USES) {
-		t->uses[n] += (e->flags & ENTRY_LATE) == 0;
-		t->late_uses[n] += (e->flags & ENTRY_LATE) != 0;
-	}
+	    sscanf(e->object, "use-%u", &n) == 1 && n < CELL_USES)
+		t->uses[n]++;
 	if (e->event == EVENT_ALARM && e->object && e->outcome == OUTCOME_FAILED)
 		cell_told(t->cell, e->object);
 	(void)snprintf(told, sizeof(told), "entry:%s", audit_event_name(e->event));
@@ -220,17 +221,15 @@ static void read_journal(struct cell *cell, struct tally *ret_tally) {
 
 /*
  * A use inside an emergency stands there once. Outside of one it has no number: when
- * the answer to it was lost it is said again, and that one is marked as late.
+ * the answer to it was lost it is said again, and may stand there twice.
  */
 static void look_at_uses(struct cell *cell, const struct tally *t) {
 	for (unsigned n = 0; n < cell->n_uses; ++n) {
-		unsigned prompt = t->uses[n], late = t->late_uses[n];
-		bool inside = cell->uses[n].emergency >= 0;
+		unsigned most = cell->uses[n].emergency >= 0 ? 1 : 2;
 
-		if (prompt + late == 0 || prompt > 1 || late > 1 || (inside && prompt + late > 1))
-			cell_red(cell, "record", "use %u (%s, emergency %d) stands there %u times, %u late",
-			         n, cell->uses[n].action, cell->uses[n].emergency, prompt + late,
-			         late);
+		if (t->uses[n] == 0 || t->uses[n] > most)
+			cell_red(cell, "record", "use %u (%s, emergency %d) stands there %u times", n,
+			         cell->uses[n].action, cell->uses[n].emergency, t->uses[n]);
 	}
 }
 
