@@ -62,6 +62,7 @@ struct fault {
 	enum disk_kind disk;
 	int64_t argument;       /* of its strike                                         */
 	unsigned variants;      /* 0: one                                                */
+	bool rotates;           /* each variant at one moment, and all moments have some */
 	unsigned stay_ms;       /* it lasts so long at least                             */
 	bool needs_shim;
 	bool reopens;           /* the screen has to begin anew to meet it               */

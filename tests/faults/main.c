@@ -25,6 +25,7 @@ static int usage(FILE *f) {
 	              "  --jobs N          so many at once (default 1)\n"
 	              "  --report FILE     writes a report\n"
 	              "  --list            prints the faults\n"
+	              "  --dir FOLDER      plays there, in a folder of its own (default /tmp)\n"
 	              "  --carewardd PATH  --profile FOLDER\n");
 	return f == stdout ? 0 : 2;
 }
@@ -39,6 +40,7 @@ static const struct option long_options[] = {
 	{ "part", required_argument, NULL, 'p' },
 	{ "jobs", required_argument, NULL, 'j' },
 	{ "report", required_argument, NULL, 'r' },
+	{ "dir", required_argument, NULL, 'd' },
 	{ "list", no_argument, NULL, 'l' },
 	{ "carewardd", required_argument, NULL, 'c' },
 	{ "profile", required_argument, NULL, 'P' },
@@ -62,6 +64,7 @@ static bool take(struct options *o, int option) {
 	case 'p': return sscanf(optarg, "%u/%u", &o->part, &o->parts) == 2 && o->part < o->parts;
 	case 'j': o->jobs = number(optarg); return o->jobs > 0;
 	case 'r': o->report = optarg; return true;
+	case 'd': o->at = optarg; return true;
 	case 'l': o->list = true; return true;
 	case 'c': o->carewardd = optarg; return true;
 	case 'P': o->profile = optarg; return true;
@@ -117,7 +120,7 @@ static int run(const struct options *o) {
 }
 
 int main(int argc, char **argv) {
-	struct options o = { .seed = 1, .variant = -1, .jobs = 1, .parts = 1 };
+	struct options o = { .seed = 1, .variant = -1, .jobs = 1, .parts = 1, .at = "/tmp" };
 	char preload[300];
 	int option;
 
@@ -135,7 +138,11 @@ int main(int argc, char **argv) {
 		printf("1..0 # SKIP only root can give a cell its own disks, users and processes\n");
 		return 0;
 	}
-	(void)snprintf(o.dir, sizeof(o.dir), "/tmp/careward-faults-XXXXXX");
+	/* A socket's path has to fit, with a cell's folder and the seat's name. */
+	if (snprintf(o.dir, sizeof(o.dir), "%s/careward-faults-XXXXXX", o.at) >= (int)sizeof(o.dir)) {
+		(void)fprintf(stderr, "careward-faults: %s is too long\n", o.at);
+		return 2;
+	}
 	if (!mkdtemp(o.dir) || chmod(o.dir, 0755) < 0)
 		return 2;
 	return run(&o);

@@ -33,6 +33,7 @@ struct options {
 	const char *profile, *carewardd, *preload, *report;
 	char program[256]; /* this one                                                   */
 	char dir[64];      /* where everything is played                                  */
+	const char *at;    /* and in which folder                                         */
 	const char *fault; /* filters; NULL: all                                          */
 	const char *moment;
 	int variant;       /* -1: all                                                    */

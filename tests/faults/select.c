@@ -27,6 +27,13 @@ static bool is_wanted(const struct options *o, unsigned fault, unsigned moment) 
 	       (!o->moment || strstr(moments[moment].name, o->moment));
 }
 
+static bool is_turn(const struct options *o, const struct fault *f, unsigned moment,
+                    unsigned variant) {
+	if (o->variant >= 0)
+		return variant == (unsigned)o->variant;
+	return !f->rotates || variant % N_MOMENTS == moment;
+}
+
 static unsigned add(struct place *places, unsigned n, struct place place) {
 	for (unsigned i = 0; i < n; ++i)
 		if (memcmp(&places[i], &place, sizeof(place)) == 0)
@@ -40,8 +47,8 @@ static unsigned select_all(const struct options *o, struct place *places) {
 
 	for (unsigned f = 0; f < n_faults; ++f)
 		for (unsigned m = 0; m < N_MOMENTS; ++m)
-			for (unsigned v = 0; v < variants_of(&faults[f]) && is_wanted(o, f, m); ++v)
-				if (o->variant < 0 || v == (unsigned)o->variant)
+			for (unsigned v = 0; v < variants_of(&faults[f]); ++v)
+				if (is_wanted(o, f, m) && is_turn(o, &faults[f], m, v))
 					places[n++] = (struct place){ f, m, v };
 	return n;
 }
@@ -65,10 +72,12 @@ static unsigned draw_one(const struct options *o, const char *group, unsigned mo
 static unsigned select_some(const struct options *o, struct place *places) {
 	unsigned n = 0;
 
-	for (unsigned f = 0; f < n_faults; ++f)
-		for (unsigned m = 0;
-		     m < N_MOMENTS && (f == 0 || strcmp(faults[f].group, faults[f - 1].group) != 0); ++m)
+	for (unsigned f = 0; f < n_faults; ++f) {
+		bool is_first = f == 0 || strcmp(faults[f].group, faults[f - 1].group) != 0;
+
+		for (unsigned m = 0; is_first && m < N_MOMENTS; ++m)
 			n = draw_one(o, faults[f].group, m, places, n);
+	}
 	for (unsigned i = 0; i < o->sample; ++i)
 		n = draw_one(o, NULL, draw(N_MOMENTS), places, n);
 	return n;

@@ -301,7 +301,7 @@ uint64_t struck_content(struct cell *cell) {
 	return cell->n_bare;
 }
 
-/* ---- the three files -------------------------------------------------------------------------- */
+/* ---- the three files ------------------------------------------------------------- */
 
 static void spoil(struct cell *cell, const char *file, const struct path *path) {
 	bool site = strcmp(file, "site.cfg") == 0;

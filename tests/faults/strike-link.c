@@ -136,9 +136,9 @@ const char *strike_flip(struct cell *cell) {
 
 	strike_running(cell);
 	/* The first bytes one by one, which are the header; the rest spread over all. */
-	side->flip_at = is_state ? cell->variant % size :
-	                           (cell->variant < 128 ? cell->variant :
-	                                                  (uint32_t)((uint64_t)size * cell->variant / n));
+	side->flip_at = cell->variant;
+	if (!is_state && cell->variant >= 128)
+		side->flip_at = (uint32_t)((uint64_t)size * cell->variant / n);
 	side->flip = (uint32_t)cell->fault->argument;
 	cell->attempt = 0;
 	screen_begin(cell);

@@ -35,23 +35,23 @@ const struct fault faults[] = {
 	  .permitted = NOT_WRITTEN, .told = STORAGE, .disk = DISK_SMALL, .needs_shim = true },
 	{ "read-only, turned so", "disk", "RS-02", HOW(turned_read_only), .moments = ALL_MOMENTS,
 	  .permitted = NOT_WRITTEN, .told = STORAGE, .needs_shim = true },
-	{ "sync takes 2 s", "sync", "RS-06", HOW(sync), .argument = SYNC_SLOW,
+	{ "sync takes 2 s", "sync", "BG-04", HOW(sync), .argument = SYNC_SLOW,
 	  .moments = ALL_MOMENTS, .permitted = WHATEVER, .needs_shim = true },
 	/* A record that failed is told; what is done again by itself, as a seal, is not. */
 	{ "sync fails once", "sync", "BG-01", HOW(sync), .argument = SYNC_FAIL_ONCE,
 	  .moments = ALL_MOMENTS, .permitted = WHATEVER, .needs_shim = true },
 	{ "sync fails for good", "sync", "BG-01", HOW(sync), .argument = SYNC_FAIL,
 	  .moments = ALL_MOMENTS, .permitted = NOT_WRITTEN, .told = STORAGE, .needs_shim = true },
-	{ "sync hangs", "sync", "RS-06", HOW(sync), .argument = SYNC_HANG,
+	{ "sync hangs", "sync", "BG-04", HOW(sync), .argument = SYNC_HANG,
 	  .moments = ALL_MOMENTS, .permitted = NOT_WRITTEN, .told = GONE "|runs-without-journal",
 	  .stay_ms = 5500, .needs_shim = true },
-	{ "sync hangs until the engine is killed", "sync", "RS-06", HOW(sync),
+	{ "sync hangs until the engine is killed", "sync", "BG-04", HOW(sync),
 	  .argument = SYNC_HANG, .moments = ALL_MOMENTS, .permitted = NOT_WRITTEN, .told = GONE,
 	  .stay_ms = 14000, .needs_shim = true, .long_only = true },
-	{ "file system frozen", "sync", "RS-06", HOW(frozen), .moments = NOT_START,
+	{ "file system frozen", "sync", "BG-04", HOW(frozen), .moments = NOT_START,
 	  .permitted = NOT_WRITTEN, .told = GONE "|runs-without-journal", .disk = DISK_LOOP,
 	  .stay_ms = 5500 },
-	{ "file system frozen for long", "sync", "RS-06", HOW(frozen), .moments = NOT_START,
+	{ "file system frozen for long", "sync", "BG-04", HOW(frozen), .moments = NOT_START,
 	  .permitted = NOT_WRITTEN, .told = "runs-without-journal", .disk = DISK_LOOP,
 	  .stay_ms = 16000, .long_only = true },
 
@@ -60,7 +60,7 @@ const struct fault faults[] = {
 	  .moments = ALL_MOMENTS, .permitted = RESTARTED, .variants = 200, .needs_shim = true },
 	{ "no memory from then on", "memory", "RS-04", HOW(memory), .argument = UINT32_MAX,
 	  .moments = ALL_MOMENTS, .permitted = RESTARTED, .variants = 20, .needs_shim = true },
-	{ "no descriptors", "files", "RS-05", HOW(files), .moments = ALL_MOMENTS,
+	{ "no descriptors", "files", "BG-04", HOW(files), .moments = ALL_MOMENTS,
 	  .permitted = RESTARTED, .needs_shim = true },
 
 	/* ---- processes ---- */
@@ -124,7 +124,7 @@ const struct fault faults[] = {
 
 	/* ---- the clock ---- */
 #define CLOCK(when, s)                                                                             \
-	{ "clock at " when, "clock", "TM-01", HOW(clock), .argument = (s), .moments = ALL_MOMENTS, \
+	{ "clock at " when, "clock", "TM-01 TM-06", HOW(clock), .argument = (s), .moments = ALL_MOMENTS, \
 	  .permitted = HEALTHY | KEPT, .told = "clock-is-not-trusted", .needs_shim = true }
 	CLOCK("1970", 0),
 	CLOCK("1999", 946684799),
@@ -146,10 +146,10 @@ const struct fault faults[] = {
 
 	/* ---- pages ---- */
 	{ "policy page with one byte changed", "page", "BG-04", HOW(flip), .argument = FLIP_POLICY,
-	  .moments = ALL_MOMENTS, .permitted = HEALTHY | NO | KEPT, .variants = 256,
+	  .moments = ALL_MOMENTS, .permitted = HEALTHY | NO | KEPT, .variants = 256, .rotates = true, .reopens = true,
 	  .needs_shim = true },
 	{ "state page with one byte changed", "page", "BG-04", HOW(flip), .argument = FLIP_STATE,
-	  .moments = ALL_MOMENTS, .permitted = WHATEVER | MAY_OFFER, .variants = 296,
+	  .moments = ALL_MOMENTS, .permitted = WHATEVER | MAY_OFFER, .variants = 296, .rotates = true,
 	  .reopens = true, .needs_shim = true },
 	{ "F_SEAL_FUTURE_WRITE refused", "page", "BG-04", HOW(seal), .moments = ALL_MOMENTS,
 	  .permitted = RESTARTED, .reopens = true, .needs_shim = true },

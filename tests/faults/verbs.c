@@ -56,7 +56,8 @@ static int connect_now(struct caller *c, const struct world *w) {
 	struct ucred peer = { 0 };
 	socklen_t n = sizeof(peer);
 
-	*c = (struct caller){ .fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) };
+	*c = (struct caller){ .fd = -1 };
+	c->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->fd < 0)
 		return -errno;
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/main", w->run);
