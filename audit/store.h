@@ -52,7 +52,8 @@ int store_create(int dirfd, const uint8_t device_id[16]);
  * Return: 0; -EINVAL (no keys for writing); -ENOENT (no file); -EPERM (not our
  * file, or open to others; only for writing); -EBADMSG (not ours: header, schema,
  * application id, a link; for writing: an older copy, whose open epoch has lost its
- * key); -ENOTSUP (written by newer code, min_reader above STORE_FORMAT); -EBUSY (another writer has it); -EROFS; -EIO; -ENOMEM.
+ * key); -ENOTSUP (written by newer code, min_reader above STORE_FORMAT); -EBUSY
+ * (another writer has it); -EROFS; -EIO; -ENOMEM.
  */
 int store_open(int dirfd, enum store_mode mode, struct keystore *ks, struct store **ret_store);
 

@@ -146,11 +146,11 @@ const struct fault faults[] = {
 
 	/* ---- pages ---- */
 	{ "policy page with one byte changed", "page", "BG-04", HOW(flip), .argument = FLIP_POLICY,
-	  .moments = ALL_MOMENTS, .permitted = HEALTHY | NO | KEPT, .variants = 256, .rotates = true, .reopens = true,
-	  .needs_shim = true },
+	  .moments = ALL_MOMENTS, .permitted = HEALTHY | NO | KEPT, .variants = 256,
+	  .rotates = true, .reopens = true, .needs_shim = true },
 	{ "state page with one byte changed", "page", "BG-04", HOW(flip), .argument = FLIP_STATE,
-	  .moments = ALL_MOMENTS, .permitted = WHATEVER | MAY_OFFER, .variants = 296, .rotates = true,
-	  .reopens = true, .needs_shim = true },
+	  .moments = ALL_MOMENTS, .permitted = WHATEVER | MAY_OFFER, .variants = 296,
+	  .rotates = true, .reopens = true, .needs_shim = true },
 	{ "F_SEAL_FUTURE_WRITE refused", "page", "BG-04", HOW(seal), .moments = ALL_MOMENTS,
 	  .permitted = RESTARTED, .reopens = true, .needs_shim = true },
 
