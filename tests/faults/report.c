@@ -173,7 +173,8 @@ void report_write(FILE *f, const struct options *o, const struct result *results
 	(void)fprintf(f, "<!-- SPDX-License-Identifier: Apache-2.0 -->\n"
 	                 "# Care under every fault\n\n"
 	                 "Written by `careward-faults`, which plays each fault at each moment; "
-	                 "nothing in here was typed.\n\n");
+	                 "nothing in here was typed. The configuration is the one below, but for "
+	                 "the groups of its seats and a cheap password hash.\n\n");
 	head_write(f, o);
 	(void)fprintf(f, "**%u cells: %u green, %u red, %u skipped.** A number is how often the "
 	                 "fault struck; with several variants, how many were played and the least "

@@ -32,6 +32,7 @@ chmod 644 "$scratch/tree/packages.list"
 expect 2 "there is no verb 'frobnicate'" "an unknown verb is said by name" ./dev frobnicate
 expect 2 "there is no verb 'demo'" "a verb without its part is not offered" "$scratch/tree/dev" demo
 expect 2 "fresh what?" "fresh wants a verb" ./dev fresh
+expect 2 "soak what?" "soak wants to know what" ./dev soak
 expect 2 "there is no verb 'frobnicate'" "fresh wants a verb that exists" ./dev fresh frobnicate
 expect 2 "there is no verb ''" "fresh --keep wants a verb, too" ./dev fresh --keep
 
