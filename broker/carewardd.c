@@ -312,18 +312,18 @@ static int dispatch(const struct options *o) {
 	return serve(o);
 }
 
-/* Return: an exit status; -1 to go on. */
+/* Return: an exit status; -1 to go on. The options with a value are numbered from 1. */
 static int read_options(int argc, char **argv, struct options *o) {
 	const struct poptOption table[] = {
-		{"config", 'c', POPT_ARG_STRING, &o->config, 0, "directory of device.cfg, site.cfg "
+		{"config", 'c', POPT_ARG_STRING, &o->config, 1, "directory of device.cfg, site.cfg "
 		 "and place.cfg", "DIR"},
-		{"state", 's', POPT_ARG_STRING, &o->state, 0, "directory of the database, the keys "
+		{"state", 's', POPT_ARG_STRING, &o->state, 2, "directory of the database, the keys "
 		 "and the spool", "DIR"},
-		{"run", 'r', POPT_ARG_STRING, &o->run, 0, "directory of the sockets", "DIR"},
-		{"user", 'u', POPT_ARG_STRING, &o->user, 0, "whom root becomes", "NAME"},
-		{"token-helper", 0, POPT_ARG_STRING, &o->token_helper, 0, "program for cards, keys "
+		{"run", 'r', POPT_ARG_STRING, &o->run, 3, "directory of the sockets", "DIR"},
+		{"user", 'u', POPT_ARG_STRING, &o->user, 4, "whom root becomes", "NAME"},
+		{"token-helper", 0, POPT_ARG_STRING, &o->token_helper, 5, "program for cards, keys "
 		 "and readers; empty: none", "PATH"},
-		{"token-user", 0, POPT_ARG_STRING, &o->token_user, 0, "whom it becomes", "NAME"},
+		{"token-user", 0, POPT_ARG_STRING, &o->token_user, 6, "whom it becomes", "NAME"},
 		{"ready-fd", 0, POPT_ARG_INT, &o->ready_fd, 0, "gets a line when every seat is ready",
 		 "N"},
 		{"foreground", 'f', POPT_ARG_NONE, &o->foreground, 0, "stay in the foreground, as "
@@ -335,6 +335,8 @@ static int read_options(int argc, char **argv, struct options *o) {
 		{"version", 'V', POPT_ARG_NONE, &o->version, 0, "print the version and end", NULL},
 		POPT_AUTOHELP POPT_TABLEEND
 	};
+	char *const *const values[] = {&o->config, &o->state, &o->run,
+	                               &o->user, &o->token_helper, &o->token_user};
 	poptContext context = poptGetContext("carewardd", argc, (const char **)(uintptr_t)argv,
 	                                     table, 0);
 	int result = -1;
@@ -342,7 +344,10 @@ static int read_options(int argc, char **argv, struct options *o) {
 
 	if (!context)
 		return EXIT_FAILED;
-	r = poptGetNextOpt(context);
+	/* A value that found no memory is not as if nobody had said it: the default is elsewhere. */
+	while ((r = poptGetNextOpt(context)) > 0)
+		if (!*values[r - 1])
+			result = complain("options", -ENOMEM);
 	if (r < -1) {
 		say("%s: %s", poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(r));
 		result = EXIT_USAGE;

@@ -56,7 +56,9 @@ static void become(const struct options *o, const struct place *p, const char *d
 		               (char *)(uintptr_t)(o->preload ? o->preload : ""), NULL };
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+	/* A /run of its own: whoever loses his options falls back to it. */
+	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ||
+	    mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, NULL) < 0)
 		_exit(3);
 	(void)snprintf(number[0], 16, "%u", p ? p->fault : 0);
 	(void)snprintf(number[1], 16, "%u", p ? p->moment : 0);
