@@ -57,7 +57,8 @@ const struct fault faults[] = {
 
 	/* ---- memory and descriptors ---- */
 	{ "one allocation fails", "memory", "RS-04", HOW(memory), .argument = 1,
-	  .moments = ALL_MOMENTS, .permitted = RESTARTED, .variants = 200, .needs_shim = true },
+	  .moments = ALL_MOMENTS, .permitted = RESTARTED, .variants = 350, .rotates = true,
+	  .needs_shim = true },
 	{ "no memory from then on", "memory", "RS-04", HOW(memory), .argument = UINT32_MAX,
 	  .moments = ALL_MOMENTS, .permitted = RESTARTED, .variants = 20, .needs_shim = true },
 	{ "no descriptors", "files", "BG-04", HOW(files), .moments = ALL_MOMENTS,
