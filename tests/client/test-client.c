@@ -238,6 +238,7 @@ START_TEST(care_is_recorded_by_the_broker_or_by_the_ring_never_by_nobody) {
 		{ "the broker could not record it", RESULT_NOT_RECORDED, 1 },
 		{ "the broker is busy", RESULT_BUSY, 1 },
 		{ "the broker died first", -1, 1 },
+		{ "the broker recorded it and died: the next one alone is kept", -2, 1 },
 	};
 	enum cw_verdict verdict = CW_DENY;
 
@@ -246,12 +247,14 @@ START_TEST(care_is_recorded_by_the_broker_or_by_the_ring_never_by_nobody) {
 	ck_assert_uint_eq(fake_ring_count(&fake, cw->ring), 0);
 	fake_read_frame(&fake, "use");
 	text_is("object", "left arm");
-	if (cases[_i].result < 0) {
-		fake_hang_up(&fake);
-	} else {
-		fake_reply(&fake, (uint64_t)cases[_i].result);
+	if (cases[_i].result != -1) {
+		fake_reply(&fake, cases[_i].result < 0 ? RESULT_OK : (uint64_t)cases[_i].result);
 		fake_send(&fake);
 	}
+	if (cases[_i].result < 0)
+		fake_hang_up(&fake);
+	if (cases[_i].result == -2)
+		ck_assert_int_eq(cw_use(cw, START, "left arm", 42, &verdict, NULL, NULL), 0);
 	(void)cw_dispatch(cw);
 	ck_assert_msg(fake_ring_count(&fake, cw->ring) == cases[_i].in_ring, "%s", cases[_i].why);
 }
@@ -766,7 +769,7 @@ int main(void) {
 	tcase_add_test(t, guarded_is_answered_when_the_broker_has_recorded_it);
 	tcase_add_test(t, guarded_is_refused_when_the_broker_goes_away);
 	tcase_add_test(t, another_session_is_refused_but_for_care);
-	tcase_add_loop_test(t, care_is_recorded_by_the_broker_or_by_the_ring_never_by_nobody, 0, 5);
+	tcase_add_loop_test(t, care_is_recorded_by_the_broker_or_by_the_ring_never_by_nobody, 0, 6);
 	tcase_add_test(t, break_glass_is_told_at_once_and_released_when_recorded);
 	tcase_add_test(t, inside_an_emergency_everything_is_written_under_its_id);
 	tcase_add_test(t, an_open_emergency_is_declared_again_to_a_new_broker);

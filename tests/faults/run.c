@@ -33,6 +33,13 @@ struct job {
 	size_t n_rest;
 };
 
+/* Whoever ends this program wants nothing to be left of it. */
+static volatile sig_atomic_t told_to_end;
+
+static void on_end(int signal) {
+	told_to_end = 1;
+}
+
 static void make_page(const char *dir) {
 	struct shim_page page = { .magic = SHIM_MAGIC };
 	char path[160];
@@ -231,7 +238,9 @@ unsigned matrix_run(const struct options *o, const struct place *places, unsigne
 	}
 	for (unsigned i = 0; i < n_jobs; ++i)
 		jobs[i] = (struct job){ .fd = -1 };
-	while (said < n) {
+	(void)signal(SIGTERM, on_end);
+	(void)signal(SIGINT, on_end);
+	while (said < n && !told_to_end) {
 		for (unsigned i = 0; i < n_jobs && next < n; ++i) {
 			char name[32];
 
@@ -244,9 +253,12 @@ unsigned matrix_run(const struct options *o, const struct place *places, unsigne
 		}
 		poll_jobs(jobs, n_jobs, &said);
 	}
+	for (unsigned i = 0; i < n_jobs; ++i)
+		if (jobs[i].fd >= 0)
+			(void)kill(jobs[i].pid, SIGKILL);
 	for (unsigned i = 0; i < n; ++i)
 		red += results[i].is_red;
-	return red;
+	return told_to_end ? n : red;
 }
 
 void matrix_cell(const struct options *o, int argc, char **argv) {
