@@ -344,7 +344,7 @@ static int read_options(int argc, char **argv, struct options *o) {
 
 	if (!context)
 		return EXIT_FAILED;
-	/* A value that found no memory is not as if nobody had said it: the default is elsewhere. */
+	/* A value that found no memory is not as if it was not said: the default is elsewhere. */
 	while ((r = poptGetNextOpt(context)) > 0)
 		if (!*values[r - 1])
 			result = complain("options", -ENOMEM);
