@@ -5,12 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include <openssl/rand.h>
-
 #include "audit/chain.h"
 #include "audit/entry.h"
 #include "common/bytes.h"
 #include "common/cleanup.h"
+#include "common/random.h"
 
 #define SALT 16u
 
@@ -162,7 +161,7 @@ static int free_text_make(struct store *store, const char *s, struct free_text *
 	if (!has_string(s))
 		return 0;
 	text->s = s;
-	if (RAND_bytes(text->salt, SALT) != 1)
+	if (random_draw(text->salt, SALT) < 0)
 		return -EIO;
 	return chain_text(store, text->salt, (const uint8_t *)s, strlen(s), text->hash);
 }

@@ -12,12 +12,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include <openssl/rand.h>
-
 #include "audit/chain.h"
 #include "audit/journal.h"
 #include "common/bytes.h"
 #include "common/cleanup.h"
+#include "common/random.h"
 #include "common/secret.h"
 
 DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free)
@@ -104,7 +103,7 @@ static int next_key(struct store *store, uint64_t epoch, uint8_t ret_public[STOR
 	cleanup_(secret_wipe) struct secret seed = { .n = 32 };
 	int r;
 
-	if (RAND_priv_bytes(seed.bytes, 32) != 1)
+	if (random_draw(seed.bytes, 32) < 0)
 		return -EIO;
 	r = store->ks->ops->epoch_store(store->ks, epoch, seed.bytes);
 	if (r == -EEXIST)

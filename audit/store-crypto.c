@@ -8,11 +8,11 @@
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>
-#include <openssl/rand.h>
 
 #include "audit/store-internal.h"
 #include "common/bytes.h"
 #include "common/cleanup.h"
+#include "common/random.h"
 
 #define NONCE 12u
 #define TAG   16u
@@ -78,7 +78,7 @@ int store_seal(struct store *store, const char *table, int64_t row, uint64_t gen
 	if (n_plain > INT_MAX - STORE_SEAL_OVERHEAD || *n_sealed < n_plain + STORE_SEAL_OVERHEAD)
 		return -ENOSPC;
 	if (!ctx || context_of(table, row, generation, aad, &n_aad) < 0 ||
-	    key_for(store, "careward seal 1 ", table, &key) < 0 || RAND_bytes(sealed, NONCE) != 1)
+	    key_for(store, "careward seal 1 ", table, &key) < 0 || random_draw(sealed, NONCE) < 0)
 		return -EIO;
 	if (EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, sealed) != 1 ||
 	    EVP_EncryptUpdate(ctx, NULL, &n, aad, (int)n_aad) != 1)

@@ -25,10 +25,10 @@
 #include <openssl/core_names.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
-#include <openssl/rand.h>
 
 #include "common/cleanup.h"
 #include "common/keystore.h"
+#include "common/random.h"
 #include "common/secret.h"
 
 #define KEY_BYTES  32u
@@ -321,7 +321,7 @@ int keystore_file_create(int dirfd) {
 
 	if (r < 0)
 		return r;
-	if (RAND_priv_bytes(key.bytes, KEY_BYTES) != 1)
+	if (random_draw(key.bytes, KEY_BYTES) < 0)
 		return -EIO;
 	return key_write(dirfd, DEVICE_KEY, key.bytes);
 }
