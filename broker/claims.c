@@ -22,14 +22,18 @@ static void tell_recorded(struct peer *peer, const uint8_t emergency[16], uint64
 		peer_send(peer, buffer, w.n, NULL, 0);
 }
 
-/* Its client may have missed the end: without it, care stays open there for ever. */
+/*
+ * Its client may have missed the end: without it, care stays open there for ever. While
+ * another one is open, care is, and its client is told that, too.
+ */
 static void tell_over(struct peer *peer, const struct ring_record *record) {
+	bool is_joined = peer->seat->seat.emergency.open;
 	uint8_t buffer[128];
 	struct frame_writer w;
 
 	frame_begin(&w, buffer, sizeof(buffer), FRAME_EVENT, 0, "emergency-ended");
 	frame_bytes(&w, "emergency", record->emergency, sizeof(record->emergency));
-	frame_text(&w, "how", "before");
+	frame_text(&w, "how", is_joined ? "joined" : "before");
 	if (frame_end(&w) == 0)
 		peer_send(peer, buffer, w.n, NULL, 0);
 }

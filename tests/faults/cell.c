@@ -175,8 +175,10 @@ bool is_connected(struct cell *cell) {
 
 bool is_quiet(struct cell *cell) {
 	struct cw_status status = cell_status(cell);
+	bool lies = (cell->fault->permitted & MAY_OFFER) != 0;
 
-	for (unsigned i = 0; i < cell->n_emergencies; ++i)
+	/* A page that lies may show an emergency that nobody can record. */
+	for (unsigned i = 0; i < (lies ? 0 : cell->n_emergencies); ++i)
 		if (!cell->emergencies[i].ended && !cell->emergencies[i].recorded &&
 		    cell->emergencies[i].answer != CW_RECORDED_NOT)
 			return false;
@@ -228,8 +230,10 @@ void cell_press(struct cell *cell) {
 	if (r != 0)
 		cell_red(cell, "care", "break-glass answers %d", r);
 	for (unsigned i = 0; i < cell->n_emergencies; ++i)
-		if (memcmp(e->id, cell->emergencies[i].id, 16) == 0)
-			return; /* it is the one that is open already */
+		if (memcmp(e->id, cell->emergencies[i].id, 16) == 0) {
+			cell->emergencies[i].ended = false; /* it is the one that is open already */
+			return;
+		}
 	++cell->n_emergencies;
 }
 

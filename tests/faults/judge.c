@@ -238,7 +238,11 @@ static void look_at_journal(struct cell *cell) {
 
 	read_journal(cell, &t);
 	for (unsigned i = 0; i < cell->n_emergencies; ++i) {
-		if (t.started[i] > 1 || t.late[i] > 1 || t.started[i] + t.late[i] == 0)
+		/* A page that lies may show an emergency that there is not, beside the real one. */
+		bool may_be_none = i > 0 && (cell->fault->permitted & MAY_OFFER) != 0;
+
+		if (t.started[i] > 1 || t.late[i] > 1 ||
+		    (t.started[i] + t.late[i] == 0 && !may_be_none))
 			cell_red(cell, "record", "emergency %u: %u starts, %u late ones", i,
 			         t.started[i], t.late[i]);
 		if (cell->emergencies[i].recorded && t.started[i] + t.late[i] == 0)
@@ -264,6 +268,12 @@ void judge_after(struct cell *cell) {
 	(void)cell_end(cell);
 	if (quiet && !screen_wait(cell, is_quiet, CELL_WAIT_MS))
 		cell_red(cell, "record", "the end is not recorded");
+	/* What a lying page hid is seen now, and ended like any other. */
+	if ((cell->fault->permitted & MAY_OFFER) && cell_status(cell).emergency) {
+		cell_press(cell);
+		(void)cell_end(cell);
+		(void)screen_wait(cell, is_quiet, CELL_WAIT_MS);
+	}
 	if (cw_check(cell->cw, 2, NULL) == CW_ALLOW && cw_session(cell->cw) == 0)
 		cell_red(cell, "nothing else", "care is open when all is over");
 	outcome = cell_sign_in(cell, CELL_WAIT_MS);

@@ -227,11 +227,27 @@ static int on_emergency(struct cw *cw, struct frame_span body, int fd) {
 	return 0;
 }
 
+/* Is another one open here, by a page that can be read? */
+static bool another_is_shown(struct cw *cw, const uint8_t id[16]) {
+	struct policy_state page;
+
+	return cw->page && state_page_read(cw->page, &page) == 0 && page.emergency != 0 &&
+	       memcmp(page.emergency_id, id, sizeof(page.emergency_id)) != 0 &&
+	       !emergency_is_ended(cw, page.emergency_id);
+}
+
 static int on_emergency_ended(struct cw *cw, struct frame_span body, int fd) {
+	char how[16] = "";
 	uint8_t id[16];
 
-	if (frame_get_fixed(body, "emergency", id, sizeof(id)) < 0)
+	if (frame_get_fixed(body, "emergency", id, sizeof(id)) < 0 ||
+	    optional_text(body, "how", how, sizeof(how)) < 0)
 		return -EBADMSG;
+	/* One that joined another holds on here for as long as no page shows the other:
+	 * care that was opened is not closed by a page that cannot be believed. */
+	if (strcmp(how, "joined") == 0 && cw->local.open &&
+	    memcmp(cw->local.id, id, sizeof(id)) == 0 && !another_is_shown(cw, id))
+		return 0;
 	(void)emergency_ended(cw, id);
 	return 0;
 }
