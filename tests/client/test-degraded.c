@@ -336,6 +336,36 @@ START_TEST(a_full_ring_still_grants_and_says_so) {
 }
 END_TEST
 
+static void say_joined(const uint8_t id[16]) {
+	fake_event(&fake, "emergency-ended");
+	frame_bytes(&fake.w, "emergency", id, 16);
+	frame_text(&fake.w, "how", "joined");
+	fake_send(&fake);
+	(void)cw_dispatch(cw);
+}
+
+/* BG-04: the broker knows of an emergency that the page does not show. */
+START_TEST(one_that_was_joined_holds_until_a_page_shows_the_other) {
+	uint8_t id[16], other[16];
+
+	open_greeted();
+	fake.state.roles = 0;
+	fake_publish(&fake, 5000);
+	ck_assert_int_eq(cw_break_glass(cw, NULL, id, NULL), 0);
+	say_joined(id);
+	ck_assert_int_eq(check(START), CW_ALLOW);
+	memset(other, 9, sizeof(other));
+	memcpy(fake.state.emergency_id, other, sizeof(other));
+	fake.state.emergency = 1;
+	fake_publish(&fake, 5000);
+	say_joined(id);
+	ck_assert_int_eq(check(START), CW_ALLOW);
+	ck_assert_int_eq(cw_break_glass_end(cw, id), -ENOENT);
+	ck_assert_int_eq(cw_break_glass_end(cw, other), 0);
+	ck_assert_int_ne(check(START), CW_ALLOW);
+}
+END_TEST
+
 START_TEST(no_two_emergencies_have_one_id) {
 	static uint8_t ids[200][16];
 
@@ -590,6 +620,7 @@ int main(void) {
 	tcase_add_test(t, nothing_else_opens_and_nothing_waits_without_a_broker);
 	tcase_add_test(t, a_text_that_does_not_fit_never_stops_care);
 	tcase_add_test(t, a_full_ring_still_grants_and_says_so);
+	tcase_add_test(t, one_that_was_joined_holds_until_a_page_shows_the_other);
 	tcase_add_test(t, no_two_emergencies_have_one_id);
 	tcase_add_test(t, the_descriptor_stays_and_tells_when_there_is_work);
 	tcase_add_test(t, tries_again_later_each_time);
