@@ -33,6 +33,7 @@ static const struct {
 	{ OPT_TEXT, "text", LIMIT_TEXT },
 	{ OPT_WORDS, "words", LIMIT_WORDS },
 	{ OPT_LABEL, "label", LIMIT_NAME },
+	{ OPT_REASON, "reason", LIMIT_TEXT },
 };
 
 /* Words of a verb's usage that travel as texts. */
