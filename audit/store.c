@@ -572,6 +572,9 @@ int store_create(int dirfd, const uint8_t device_id[16]) {
 		r = fill(path, device_id);
 	if (r == 0)
 		r = sync_new(dirfd);
+	/* That its log is gone is durable before it has its name: nobody would look for it. */
+	if (r == 0 && fsync(dirfd) < 0)
+		r = -EIO;
 	/* The lock is held: nobody else makes one of that name meanwhile. */
 	if (r == 0 && renameat(dirfd, STORE_FILE ".new", dirfd, STORE_FILE) < 0)
 		r = -EIO;

@@ -256,6 +256,9 @@ static int make_store(int state_fd) {
 	uint8_t device_id[16];
 	int r = keystore_file_create(state_fd);
 
+	/* The power failed at the first start: a key, and nothing written under it yet. */
+	if (r == -EEXIST && keystore_file_is_unused(state_fd))
+		r = 0;
 	if (r < 0)
 		return r; /* keys without a database: something was lost, not new */
 	r = random_bytes(device_id, sizeof(device_id));

@@ -33,6 +33,7 @@
 
 #define KEY_BYTES  32u
 #define DEVICE_KEY "device.key"
+#define EPOCH_PREFIX "epoch-"
 #define HKDF_SALT  "careward device key 1"
 
 struct keystore_file {
@@ -53,7 +54,8 @@ static struct keystore_file *keystore_file(struct keystore *ks) {
 static struct key_name epoch_name(uint64_t epoch) {
 	struct key_name name;
 
-	(void)snprintf(name.s, sizeof(name.s), "epoch-%llu.key", (unsigned long long)epoch);
+	(void)snprintf(name.s, sizeof(name.s), EPOCH_PREFIX "%llu.key",
+		       (unsigned long long)epoch);
 	return name;
 }
 
@@ -284,7 +286,8 @@ static int file_destroy(struct keystore *ks) {
 	}
 	errno = 0;
 	while ((d = readdir(dir)) != NULL) {
-		if (strncmp(d->d_name, "epoch-", 6) != 0 && strncmp(d->d_name, DEVICE_KEY, 10) != 0)
+		if (strncmp(d->d_name, EPOCH_PREFIX, strlen(EPOCH_PREFIX)) != 0 &&
+		    strncmp(d->d_name, DEVICE_KEY, 10) != 0)
 			continue;
 		if (key_erase(dirfd, d->d_name) < 0)
 			r = -EIO;
@@ -324,6 +327,27 @@ int keystore_file_create(int dirfd) {
 	if (random_draw(key.bytes, KEY_BYTES) < 0)
 		return -EIO;
 	return key_write(dirfd, DEVICE_KEY, key.bytes);
+}
+
+int keystore_file_is_unused(int dirfd) {
+	cleanup_(close_dirp) DIR *dir = NULL;
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct dirent *d;
+
+	if (fd < 0)
+		return 0;
+	dir = fdopendir(fd);
+	if (!dir) {
+		(void)close(fd);
+		return 0;
+	}
+	errno = 0;
+	while ((d = readdir(dir)) != NULL) {
+		if (strncmp(d->d_name, EPOCH_PREFIX, strlen(EPOCH_PREFIX)) == 0)
+			return 0;
+		errno = 0;
+	}
+	return errno == 0;
 }
 
 int keystore_file_open(int dirfd, struct keystore **ret_ks) {

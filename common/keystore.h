@@ -49,6 +49,16 @@ struct keystore {
 int keystore_file_create(int dirfd);
 
 /*
+ * keystore_file_is_unused() - has no epoch ever had a key here?
+ *
+ * The first one is made with the first entry of a journal, so a device key alone is
+ * what a first start leaves that was cut short before there was a database.
+ *
+ * Return: 1; 0 (there is or was one, or nobody can say).
+ */
+int keystore_file_is_unused(int dirfd);
+
+/*
  * keystore_file_open() - open the keys of a directory
  * @dirfd:  borrowed; duplicated
  *
