@@ -154,6 +154,21 @@ static void look_at_configuration(struct judged *j, struct store *store) {
 	(void)sqlite3_finalize(stmt);
 }
 
+/* One row for each entry that tells of an installed file. */
+static void count_configurations(struct judged *j, struct store *store) {
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(store->db,
+	                            "SELECT (SELECT count(*) FROM configurations), "
+	                            "(SELECT count(*) FROM journal WHERE event = 502)",
+	                            -1, &stmt, NULL);
+
+	if (rc != SQLITE_OK || sqlite3_step(stmt) != SQLITE_ROW ||
+	    sqlite3_column_int(stmt, 0) != sqlite3_column_int(stmt, 1))
+		blame(j, JUDGED_CONFIG, "CF-05: %d files, %d entries", sqlite3_column_int(stmt, 0),
+		      sqlite3_column_int(stmt, 1));
+	(void)sqlite3_finalize(stmt);
+}
+
 /* ---- claims ---------------------------------------------------------------------- */
 
 static void add_claim(struct judged *j, const void *emergency, uint64_t serial) {
@@ -265,6 +280,7 @@ static void look_inside(struct judged *j, struct store *store, int dirfd) {
 	if (account_list(store, 0, 100, look_at_account, &people) < 0)
 		blame(j, JUDGED_ACCOUNT, "the accounts cannot be listed");
 	look_at_configuration(j, store);
+	count_configurations(j, store);
 	read_claims(j, store);
 	read_spool(j, dirfd);
 	go_on(j, store);
