@@ -68,6 +68,8 @@ int caller_connect(struct caller *c, const struct world *w, const char *seat, ui
 void caller_open(struct caller *c, const struct world *w, const char *seat);
 void caller_open_as(struct caller *c, const struct world *w, const char *seat, uint32_t uid);
 void caller_close(struct caller *c);
+/* The same for a broker that may die at any moment. Return: 0; -errno, and closed. */
+int caller_try_open(struct caller *c, const struct world *w, const char *seat);
 
 /* A request: caller_begin(), frame_*(), caller_send(). */
 void caller_begin(struct caller *c, struct frame_writer *w, uint8_t *buffer, size_t n,
@@ -75,6 +77,8 @@ void caller_begin(struct caller *c, struct frame_writer *w, uint8_t *buffer, siz
 void caller_send(struct caller *c, struct frame_writer *w);
 /* Waits for the reply to the last request; events before it are dropped. Return: result. */
 uint64_t caller_reply(struct caller *c);
+/* The same. Return: 0; -ECONNRESET, also when nothing comes. */
+int caller_try_reply(struct caller *c, uint64_t *ret_result);
 /* Waits for an event of this name. Return: false when the connection ended first. */
 bool caller_event(struct caller *c, const char *name);
 /* The next frame of any kind. Return: 1; 0 nothing within @ms; -ECONNRESET. */

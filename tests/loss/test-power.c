@@ -491,6 +491,8 @@ static void walk_starts(void) {
 
 /* ---- tests ------------------------------------------------------------------------------- */
 
+static bool played;
+
 static void play(void) {
 	char path[160];
 
@@ -511,6 +513,7 @@ static void play(void) {
 	walk_starts();
 	printf("# %u of them started\n", n_started);
 	(void)fflush(stdout);
+	played = true;
 }
 
 static void clean_up(void) {
@@ -525,6 +528,17 @@ static void clean_up(void) {
 static void none(unsigned finding) {
 	ck_assert_msg(findings[finding].n == 0, "%u times; %s", findings[finding].n,
 	              findings[finding].first);
+}
+
+/* Before the first test, where a failure has a name; the others have nothing to look at then. */
+static void once(void) {
+	static bool begun;
+
+	if (!begun) {
+		begun = true;
+		play();
+	}
+	ck_assert(played);
 }
 
 START_TEST(what_was_told_is_there_after_any_cut) {
@@ -602,7 +616,8 @@ int main(int argc, char **argv) {
 	int failed = 0;
 
 	read_options(argc, argv);
-	tcase_add_unchecked_fixture(t, play, clean_up);
+	tcase_add_unchecked_fixture(t, NULL, clean_up);
+	tcase_add_checked_fixture(t, once, NULL);
 	tcase_add_test(t, what_was_told_is_there_after_any_cut);
 	tcase_add_test(t, half_a_change_never_stands);
 	tcase_add_test(t, JR_06_the_chain_is_valid_after_any_cut);
@@ -615,6 +630,7 @@ int main(int argc, char **argv) {
 	tcase_add_test(t, the_broker_starts_and_the_administrator_gets_in);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
+	srunner_set_fork_status(r, CK_NOFORK);
 	srunner_set_tap(r, "-");
 	srunner_run_all(r, CK_SILENT);
 	failed = srunner_ntests_failed(r);
