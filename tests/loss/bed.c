@@ -92,14 +92,15 @@ static void care(struct bed *b) {
 	uint32_t n = atomic_load(&b->ledger->n_care);
 	enum cw_verdict verdict = CW_DENY;
 	char object[32];
+	int r;
 
 	if (n + 1 >= LEDGER_USES)
 		return;
 	snprintf(object, sizeof(object), "use-%u", n);
 	atomic_store(&b->ledger->care[n], ASKED);
 	atomic_store(&b->ledger->n_care, n + 1);
-	if (cw_use(b->screen.cw, START, object, cw_session(b->screen.cw), &verdict, NULL, NULL) != 0 ||
-	    verdict != CW_ALLOW)
+	r = cw_use(b->screen.cw, START, object, cw_session(b->screen.cw), &verdict, NULL, NULL);
+	if (r != 0 || verdict != CW_ALLOW)
 		_exit(4); /* care that was not open is worse than a record that is lost */
 }
 

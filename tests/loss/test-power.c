@@ -541,12 +541,12 @@ static void once(void) {
 	ck_assert(played);
 }
 
-START_TEST(what_was_told_is_there_after_any_cut) {
+START_TEST(CC_03_what_was_told_is_there_after_any_cut) {
 	none(F_LOST);
 }
 END_TEST
 
-START_TEST(half_a_change_never_stands) {
+START_TEST(CC_03_half_a_change_never_stands) {
 	none(F_HALF);
 	none(JUDGED_ACCOUNT);
 }
@@ -583,14 +583,14 @@ START_TEST(nothing_is_answered_before_it_is_recorded) {
 }
 END_TEST
 
-START_TEST(a_spooled_record_is_in_the_spool_or_in_the_journal) {
+START_TEST(CC_03_a_spooled_record_is_in_the_spool_or_in_the_journal) {
 	none(JUDGED_SPOOL);
 	none(F_SPOOLED);
 	ck_assert_uint_ge(n_told, 4);
 }
 END_TEST
 
-START_TEST(the_broker_starts_and_the_administrator_gets_in) {
+START_TEST(CC_03_the_broker_starts_and_the_administrator_gets_in) {
 	none(F_START);
 	ck_assert_uint_gt(n_started, 10);
 }
@@ -618,16 +618,16 @@ int main(int argc, char **argv) {
 	read_options(argc, argv);
 	tcase_add_unchecked_fixture(t, NULL, clean_up);
 	tcase_add_checked_fixture(t, once, NULL);
-	tcase_add_test(t, what_was_told_is_there_after_any_cut);
-	tcase_add_test(t, half_a_change_never_stands);
+	tcase_add_test(t, CC_03_what_was_told_is_there_after_any_cut);
+	tcase_add_test(t, CC_03_half_a_change_never_stands);
 	tcase_add_test(t, JR_06_the_chain_is_valid_after_any_cut);
 	tcase_add_test(t, PW_23_a_forced_change_is_the_old_password_or_the_new_one);
 	tcase_add_test(t, LK_13_no_hash_begins_before_its_try_is_durable);
 	tcase_add_test(t, CF_05_a_configuration_is_whole_or_the_one_before);
 	tcase_add_test(t, CF_06_each_key_is_whole_and_none_is_left_over);
 	tcase_add_test(t, nothing_is_answered_before_it_is_recorded);
-	tcase_add_test(t, a_spooled_record_is_in_the_spool_or_in_the_journal);
-	tcase_add_test(t, the_broker_starts_and_the_administrator_gets_in);
+	tcase_add_test(t, CC_03_a_spooled_record_is_in_the_spool_or_in_the_journal);
+	tcase_add_test(t, CC_03_the_broker_starts_and_the_administrator_gets_in);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_set_fork_status(r, CK_NOFORK);
