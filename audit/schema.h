@@ -6,7 +6,9 @@
  * The schema, text for text
  *
  * sqlite_schema must hold exactly these statements, in this order, and nothing
- * else. A change is a new STORE_FORMAT. Columns named `sealed` are encrypted
+ * else; a newer format may have tables of its own besides. A table more is a new
+ * STORE_FORMAT; another text for one of these is a new STORE_MIN_READER as well
+ * (docs/decisions/009-older-release.md). Columns named `sealed` are encrypted
  * under the device key with the row's number and generation (store_seal); `mac`
  * is HMAC-SHA256 over all other columns of the row in their order.
  */

@@ -112,41 +112,100 @@ int schema_create(sqlite3 *db, const uint8_t device_id[16]) {
 	return r;
 }
 
-/* Return: 0 when both hold the same objects with the same texts; -EBADMSG; -errno. */
-static int compare_schemas(sqlite3 *db, sqlite3 *reference) {
+/* One object of a schema: type, name, table, text. Texts live until the next step. */
+struct object {
+	const char *column[4];
+};
+
+/* Return: 1 with an object; 0 at the end; -errno. */
+static int next_object(sqlite3_stmt *stmt, struct object *ret_object) {
+	int rc = sqlite3_step(stmt);
+
+	if (rc == SQLITE_DONE)
+		return 0;
+	if (rc != SQLITE_ROW)
+		return store_errno(rc);
+	for (int i = 0; i < 4; ++i)
+		ret_object->column[i] = (const char *)sqlite3_column_text(stmt, i);
+	return 1;
+}
+
+static bool is_same(const struct object *a, const struct object *b) {
+	for (int i = 0; i < 4; ++i) {
+		const char *x = a->column[i], *y = b->column[i];
+
+		if ((x == NULL) != (y == NULL) || (x && y && strcmp(x, y) != 0))
+			return false;
+	}
+	return true;
+}
+
+/* Return: 1 when @reference has a table of that name; 0; -errno. */
+static int is_table_of(sqlite3 *reference, const char *name) {
+	cleanup_(sqlite3_finalizep) sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(reference,
+				    "SELECT 1 FROM sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE",
+				    -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	return rc == SQLITE_ROW ? 1 : store_errno(rc);
+}
+
+/*
+ * What a newer release may have added: a plain table of its own, and indexes of that.
+ * Return: 0; -EBADMSG; -errno.
+ */
+static int check_addition(sqlite3 *reference, const struct object *o) {
+	static const char table[] = "CREATE TABLE ";
+	int r;
+
+	if (!o->column[0] || !o->column[2])
+		return -EBADMSG;
+	if (strcmp(o->column[0], "table") == 0) {
+		if (!o->column[3] || strncmp(o->column[3], table, sizeof(table) - 1) != 0)
+			return -EBADMSG; /* a virtual one runs code */
+	} else if (strcmp(o->column[0], "index") != 0) {
+		return -EBADMSG;
+	}
+	r = is_table_of(reference, o->column[2]);
+	return r == 0 ? 0 : r < 0 ? r : -EBADMSG;
+}
+
+/*
+ * Return: 0 when both hold the same objects with the same texts in the same order,
+ * and @newer: none besides but what may be added; -EBADMSG; -errno.
+ */
+static int compare_schemas(sqlite3 *db, sqlite3 *reference, bool newer) {
 	static const char sql[] =
 		"SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid";
 	cleanup_(sqlite3_finalizep) sqlite3_stmt *a = NULL;
 	cleanup_(sqlite3_finalizep) sqlite3_stmt *b = NULL;
-	int ra, rb;
+	struct object is, wanted;
+	int r = store_errno(sqlite3_prepare_v2(db, sql, -1, &a, NULL)), n = 0;
 
-	ra = sqlite3_prepare_v2(db, sql, -1, &a, NULL);
-	rb = sqlite3_prepare_v2(reference, sql, -1, &b, NULL);
-	if (ra != SQLITE_OK || rb != SQLITE_OK)
-		return ra != SQLITE_OK ? store_errno(ra) : store_errno(rb);
-	for (;;) {
-		ra = sqlite3_step(a);
-		rb = sqlite3_step(b);
-		if (ra == SQLITE_DONE && rb == SQLITE_DONE)
-			return 0;
-		if (ra != SQLITE_ROW && ra != SQLITE_DONE)
-			return store_errno(ra);
-		if (rb != SQLITE_ROW && rb != SQLITE_DONE)
-			return store_errno(rb);
-		if (ra != rb)
-			return -EBADMSG;
-		for (int i = 0; i < 4; ++i) {
-			const char *x = (const char *)sqlite3_column_text(a, i);
-			const char *y = (const char *)sqlite3_column_text(b, i);
-
-			if ((x == NULL) != (y == NULL) || (x && y && strcmp(x, y) != 0))
-				return -EBADMSG;
+	if (r == 0)
+		r = store_errno(sqlite3_prepare_v2(reference, sql, -1, &b, NULL));
+	if (r == 0)
+		n = next_object(b, &wanted);
+	while (r == 0 && n >= 0) {
+		r = next_object(a, &is);
+		if (r <= 0)
+			return r < 0 ? r : n == 0 ? 0 : -EBADMSG;
+		if (n == 1 && is_same(&is, &wanted)) {
+			n = next_object(b, &wanted);
+			r = 0;
+			continue;
 		}
+		r = newer ? check_addition(reference, &is) : -EBADMSG;
 	}
+	return r < 0 ? r : n;
 }
 
 /* The reference is made by the same SQLite, in memory: it spells alike. */
-static int check_texts(sqlite3 *db) {
+static int check_texts(sqlite3 *db, bool newer) {
 	cleanup_(sqlite3_closep) sqlite3 *reference = NULL;
 	int r = store_errno(sqlite3_open_v2(":memory:", &reference,
 					    SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, NULL));
@@ -154,7 +213,7 @@ static int check_texts(sqlite3 *db) {
 	if (r == 0)
 		r = create_tables(reference);
 	if (r == 0)
-		r = compare_schemas(db, reference);
+		r = compare_schemas(db, reference, newer);
 	return r;
 }
 
@@ -182,7 +241,7 @@ int schema_check(sqlite3 *db, uint8_t ret_device_id[16]) {
 	if (r == 0 && (version != get_le32(format) || get_le32(min_reader) == 0))
 		r = -EBADMSG;
 	if (r == 0)
-		r = check_texts(db);
+		r = check_texts(db, get_le32(format) > STORE_FORMAT);
 	if (r == 0)
 		r = get_meta(db, "device_id", device_id, sizeof(device_id));
 	if (r == 0)

@@ -8,7 +8,8 @@
  * One writer, one file, one transaction per outcome: no change without its
  * record. SQLite in WAL mode with synchronous=FULL, defensive, trusted_schema
  * off. The text of the whole schema is compared at opening; an unknown object
- * or another text is an error. Not thread-safe: the engine's main thread owns
+ * or another text is an error. A newer format may have tables of its own besides,
+ * with indexes of theirs: they are left alone (docs/decisions/009-older-release.md). Not thread-safe: the engine's main thread owns
  * it.
  *
  * NULL is a store that fails: whoever has no database (it is missing, damaged, or
@@ -52,8 +53,8 @@ int store_create(int dirfd, const uint8_t device_id[16]);
  * Return: 0; -EINVAL (no keys for writing); -ENOENT (no file); -EPERM (not our
  * file, or open to others; only for writing); -EBADMSG (not ours: header, schema,
  * application id, a link; for writing: an older copy, whose open epoch has lost its
- * key); -ENOTSUP (written by newer code, min_reader above STORE_FORMAT); -EBUSY
- * (another writer has it); -EROFS; -EIO; -ENOMEM.
+ * key); -ENOTSUP (written by newer code, min_reader above STORE_FORMAT: it is whole,
+ * and not for this release); -EBUSY (another writer has it); -EROFS; -EIO; -ENOMEM.
  */
 int store_open(int dirfd, enum store_mode mode, struct keystore *ks, struct store **ret_store);
 

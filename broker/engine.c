@@ -20,6 +20,7 @@
 static const char *const alarm_names[ALARM_N] = {
 	[ALARM_NONE] = "",
 	[ALARM_STORE_MISSING] = "database-missing-or-damaged",
+	[ALARM_STORE_NEWER] = "database-of-a-newer-release",
 	[ALARM_STORE_FAILED] = "storage-fails",
 	[ALARM_NO_JOURNAL] = "runs-without-journal",
 	[ALARM_CONFIG_REFUSED] = "configuration-refused",
@@ -307,7 +308,7 @@ void engine_open_store(struct engine *engine) {
 	if (r < 0) {
 		engine->store_error = may_pass(r) && engine->setup->client_fd < 0 ? r : 0;
 		engine->keys = keystore_close(engine->keys);
-		engine_alarm(engine, ALARM_STORE_MISSING, true);
+		engine_alarm(engine, r == -ENOTSUP ? ALARM_STORE_NEWER : ALARM_STORE_MISSING, true);
 		return;
 	}
 	engine->auth.store = engine->store;

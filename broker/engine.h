@@ -37,6 +37,7 @@
 enum engine_alarm {
 	ALARM_NONE = 0,
 	ALARM_STORE_MISSING,  /* database or keys are missing or damaged              */
+	ALARM_STORE_NEWER,    /* the database is whole, and for a newer release only  */
 	ALARM_STORE_FAILED,   /* writing failed; tried again every second             */
 	ALARM_NO_JOURNAL,     /* an older engine hangs in the disk                    */
 	ALARM_CONFIG_REFUSED, /* a configuration file is refused; the last good one runs */

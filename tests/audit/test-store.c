@@ -102,6 +102,10 @@ static void somebody_elses(void) {
 		readable(); /* only root can give files away */
 }
 
+/* What a newer release leaves that may be read by this one. */
+#define NEWER                                                                                      \
+	"PRAGMA user_version = 2; UPDATE meta SET value = x'02000000' WHERE name = 'format'; "
+
 static const struct {
 	const char *why;
 	void (*do_it)(void);
@@ -126,6 +130,22 @@ static const struct {
 	{ "newer, with tables of its own", NULL,
 	  "UPDATE meta SET value = x'02000000' WHERE name = 'min_reader'; CREATE TABLE t (a)",
 	  -ENOTSUP },
+	{ "newer, and for this code as well", NULL, NEWER "SELECT 1", 0 },
+	{ "newer, for this code, with a table and an index of its own", NULL,
+	  NEWER "CREATE TABLE more (a PRIMARY KEY, b); CREATE INDEX more_b ON more (b)", 0 },
+	{ "newer, and one of our tables has a column more", NULL,
+	  NEWER "ALTER TABLE accounts ADD COLUMN more INTEGER", -EBADMSG },
+	{ "newer, and one of our tables has an index more", NULL,
+	  NEWER "CREATE INDEX more ON journal (hash)", -EBADMSG },
+	{ "newer, with a trigger on its own table", NULL,
+	  NEWER "CREATE TABLE more (a); CREATE TRIGGER t AFTER INSERT ON more BEGIN DELETE FROM "
+	        "journal; END",
+	  -EBADMSG },
+	{ "newer, with a view", NULL, NEWER "CREATE VIEW v AS SELECT 1", -EBADMSG },
+	{ "newer, and one of our tables is missing", NULL,
+	  NEWER "DROP TABLE approvals; CREATE TABLE more (a)", -EBADMSG },
+	{ "newer by its header alone", NULL, "PRAGMA user_version = 2; CREATE TABLE more (a)",
+	  -EBADMSG },
 	{ "no version for readers", NULL, "DELETE FROM meta WHERE name = 'min_reader'", -EBADMSG },
 	{ "no device id", NULL, "DELETE FROM meta WHERE name = 'device_id'", -EBADMSG },
 	{ "a short device id", NULL, "UPDATE meta SET value = x'01' WHERE name = 'device_id'",
@@ -157,6 +177,30 @@ START_TEST(what_is_not_ours_is_refused) {
 	ck_assert_msg(r == refusals[_i].expect, "%s: %d, want %d", refusals[_i].why, r,
 		      refusals[_i].expect);
 	ck_assert(r == 0 || !fx.store);
+}
+END_TEST
+
+/* The other slot's release is back: it works on what the newer one left, and leaves that alone. */
+START_TEST(an_older_release_goes_on_in_a_newer_database) {
+	struct verify_report report;
+	sqlite3 *db = NULL;
+	sqlite3_stmt *stmt = NULL;
+
+	fixture_close();
+	ck_assert_int_eq(forge(NEWER "CREATE TABLE more (a); INSERT INTO more VALUES (42)"),
+	                 SQLITE_OK);
+	ck_assert_int_eq(fixture_open(), 0);
+	fixture_fill();
+	fixture_close();
+	report = verify_it(&(struct verify_options){ 0 }, true);
+	ck_assert_msg(report.finding == VERIFY_OK, "%s", report.what);
+	ck_assert_uint_eq(report.n_entries, 12);
+	db = forge_open();
+	ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT a FROM more", -1, &stmt, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
+	ck_assert_int_eq(sqlite3_column_int(stmt, 0), 42);
+	(void)sqlite3_finalize(stmt);
+	(void)sqlite3_close(db);
 }
 END_TEST
 
@@ -522,6 +566,7 @@ int main(void) {
 
 	tcase_add_checked_fixture(tc, fixture_setup, fixture_teardown);
 	tcase_add_loop_test(tc, what_is_not_ours_is_refused, 0, (int)ARRAY_SIZE(refusals));
+	tcase_add_test(tc, an_older_release_goes_on_in_a_newer_database);
 	tcase_add_test(tc, a_store_is_made_once);
 	tcase_add_test(tc, what_an_interrupted_creation_left_is_replaced);
 	tcase_add_loop_test(tc, cf15_jr11_the_mode_is_0600_whatever_the_umask, 0, 3);

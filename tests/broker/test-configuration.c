@@ -266,6 +266,56 @@ START_TEST(care_works_and_nothing_else_without_database_or_key) {
 }
 END_TEST
 
+static void sql(const char *text) {
+	sqlite3 *db = NULL;
+	char path[256];
+
+	path_of(world.state, "careward.db", path);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_msg(sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK, "%s",
+	              sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+/* An update was taken back. What this release may read it goes on with. */
+START_TEST(an_older_release_goes_on_where_it_may) {
+	commission();
+	sql("PRAGMA user_version = 2; UPDATE meta SET value = x'02000000' WHERE name = 'format'; "
+	    "CREATE TABLE more (a)");
+	world_start(&world);
+	caller_open(&ui, &world, "main");
+	ck_assert(!has_alarm(&ui, "database-of-a-newer-release"));
+	ck_assert(!has_alarm(&ui, "database-missing-or-damaged"));
+	caller_sign_in(&ui, "anna");
+	caller_close(&ui);
+	world_stop(&world);
+}
+END_TEST
+
+/* ... and what it may not read it leaves as it is, and says so. */
+START_TEST(an_older_release_refuses_with_a_word_of_its_own) {
+	commission();
+	sql("UPDATE meta SET value = x'02000000' WHERE name = 'min_reader'; "
+	    "ALTER TABLE accounts ADD COLUMN more INTEGER");
+	world_start(&world);
+	caller_open(&ui, &world, "main");
+	ck_assert(has_alarm(&ui, "database-of-a-newer-release"));
+	ck_assert(!has_alarm(&ui, "database-missing-or-damaged"));
+	care_works(&ui);
+	ck_assert_msg(is_refused(&ui), "somebody signed in");
+	caller_close(&ui);
+	world_stop(&world);
+	/* The newer one is back. */
+	sql("UPDATE meta SET value = x'01000000' WHERE name = 'min_reader'; "
+	    "ALTER TABLE accounts DROP COLUMN more");
+	world_start(&world);
+	caller_open(&ui, &world, "main");
+	caller_sign_in(&ui, "anna");
+	caller_close(&ui);
+	world_stop(&world);
+}
+END_TEST
+
 /* A lost database is never replaced by an empty one, in which init would work again. */
 START_TEST(nobody_initialises_a_device_whose_database_was_taken_away) {
 	uint8_t buffer[256];
@@ -325,6 +375,8 @@ int main(void) {
 		a_content_that_the_journal_does_not_know_does_not_run,
 		without_any_configuration_the_broker_runs_and_says_so,
 		care_works_and_nothing_else_without_database_or_key,
+		an_older_release_goes_on_where_it_may,
+		an_older_release_refuses_with_a_word_of_its_own,
 		nobody_initialises_a_device_whose_database_was_taken_away,
 		check_names_the_line_and_changes_nothing,
 	};

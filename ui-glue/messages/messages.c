@@ -351,6 +351,8 @@ static const struct {
 	/* Notices and alarms. */
 	{ "password-was-reset", "An administrator reset your password." },
 	{ "database-missing-or-damaged", "The database is missing or damaged: care goes on." },
+	{ "database-of-a-newer-release",
+	  "The database is of a newer release of this software: care goes on." },
 	{ "storage-fails", "The storage fails: care goes on, the rest is refused." },
 	{ "runs-without-journal", "Nothing can be recorded: care goes on." },
 	{ "configuration-refused", "A configuration file has errors; the last good one is used." },
