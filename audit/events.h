@@ -43,6 +43,7 @@
 	X(311, TOKEN_RENAMED, "token-renamed")                                                     \
 	X(312, TOKEN_COUNTER, "token-counter")                                                     \
 	X(313, CODE_CHANGED, "code-changed")                                                       \
+	X(314, ACCOUNT_RESTORED, "account-restored")                                               \
 	/* 4xx: break-glass */                                                                     \
 	X(401, EMERGENCY_STARTED, "emergency-started")                                             \
 	X(402, EMERGENCY_USE, "emergency-use")                                                     \
@@ -65,6 +66,7 @@
 	X(508, SIGNAL_CHANGED, "signal-changed")                                                   \
 	X(509, CLAIMS_COALESCED, "claims-coalesced")                                               \
 	X(510, TOKENS_IMPORTED, "tokens-imported")                                                 \
+	X(511, ACCOUNTS_RESTORED, "accounts-restored")                                             \
 	/* 6xx: integrity */                                                                       \
 	X(601, PROTOCOL_ERROR, "protocol-error")                                                   \
 	X(602, PEER_REFUSED, "peer-refused")                                                       \

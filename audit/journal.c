@@ -230,6 +230,8 @@ static void note_open(struct journal_state *state, const struct journal_entry *e
 	}
 	if (entry->event >= 300 && entry->event <= 499)
 		state->urgent = true;
+	if ((entry->event >= 300 && entry->event <= 399) || entry->event == EVENT_PASSWORD_CHANGED)
+		state->accounts_seq = state->seq;
 }
 
 /* Inside a transaction. */
@@ -315,6 +317,10 @@ int journal_head(struct store *store, struct journal_head *ret_head) {
 	ret_head->seq = state.seq;
 	memcpy(ret_head->hash, state.hash, STORE_HASH);
 	return 0;
+}
+
+uint64_t journal_accounts_seq(const struct store *store) {
+	return store ? store->committed.accounts_seq : 0;
 }
 
 int journal_erase_texts(struct store *store, uint64_t seq) {

@@ -109,6 +109,12 @@ struct journal_head {
 int journal_head(struct store *store, struct journal_head *ret_head);
 
 /*
+ * Number of the newest durable entry of 3xx, or of a changed password, since the store
+ * was opened; 0: none. Another number is other accounts.
+ */
+uint64_t journal_accounts_seq(const struct store *store);
+
+/*
  * journal_erase_texts() - erase the name and text of an entry, for good
  *
  * The hashes stay, so the journal still verifies. The caller appends the

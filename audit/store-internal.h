@@ -23,6 +23,7 @@ struct journal_state {
 	bool has_key;                   /* the first epoch's key has been certified */
 	uint8_t public_key[STORE_HASH]; /* the key that has to sign the open epoch */
 	bool urgent;                    /* to be sealed at once                     */
+	uint64_t accounts_seq;          /* newest entry that an account's digest is in */
 	bool stale;                     /* the last epoch's key is yet to be erased */
 	bool has_open_since;            /* time of the first open entry is known    */
 	uint64_t open_boot_ms;

@@ -9,8 +9,8 @@
  * record. SQLite in WAL mode with synchronous=FULL, defensive, trusted_schema
  * off. The text of the whole schema is compared at opening; an unknown object
  * or another text is an error. A newer format may have tables of its own besides,
- * with indexes of theirs: they are left alone (docs/decisions/009-older-release.md). Not thread-safe: the engine's main thread owns
- * it.
+ * with indexes of theirs: they are left alone (docs/decisions/009-older-release.md).
+ * Not thread-safe: the engine's main thread owns it.
  *
  * NULL is a store that fails: whoever has no database (it is missing, damaged, or
  * another process hangs in it) goes on with NULL, and every call that would read

@@ -45,6 +45,7 @@ struct options {
 	int ready_fd;
 	int foreground; /* says what is so anyway                                  */
 	int embedded;
+	int restore;
 	int seats;
 	int version;
 };
@@ -244,6 +245,22 @@ static bool is_client_socket(int fd) {
 	       fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
 }
 
+/* As the broker's user, so that what is made belongs to it. */
+static int restore(const struct options *o) {
+	cleanup_(close_fdp) int state_fd = -1;
+	struct identity who;
+	int r = identify(o->user, &who);
+
+	(void)umask(077);
+	if (r < 0)
+		return EXIT_FAILED;
+	r = open_state(o->state, &who, &state_fd);
+	if (r < 0)
+		return complain(o->state, r);
+	r = sandbox_drop(who.uid, who.gid);
+	return r < 0 ? complain("cannot give up privileges", r) : restore_main(state_fd);
+}
+
 static int serve(const struct options *o) {
 	struct supervisor_setup setup = {
 		.engine = engine,
@@ -307,6 +324,8 @@ static int dispatch(const struct options *o) {
 	}
 	if (o->seats)
 		return print_seats(o);
+	if (o->restore)
+		return restore(o);
 	if (o->ready_fd >= 0 && (o->ready_fd <= 2 || fcntl(o->ready_fd, F_SETFD, FD_CLOEXEC) < 0))
 		return usage("--ready-fd wants an open descriptor above 2");
 	return serve(o);
@@ -330,6 +349,8 @@ static int read_options(int argc, char **argv, struct options *o) {
 		 "always", NULL},
 		{"embedded", 0, POPT_ARG_NONE, &o->embedded, 0, "serve the client on descriptor 3 "
 		 "alone", NULL},
+		{"restore-accounts", 0, POPT_ARG_NONE, &o->restore, 0, "make a new database of the "
+		 "copy of the accounts and end", NULL},
 		{"seats", 0, POPT_ARG_NONE, &o->seats, 0, "print the seats of device.cfg and end",
 		 NULL},
 		{"version", 'V', POPT_ARG_NONE, &o->version, 0, "print the version and end", NULL},

@@ -9,4 +9,7 @@
 /* The engine; broker/engine.h says more of it. */
 int engine_main(const struct engine_setup *setup);
 
+/* --restore-accounts, as the broker's user, while no engine runs. Return: an exit status. */
+int restore_main(int state_fd);
+
 #endif

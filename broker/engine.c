@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "auth/account-copy.h"
 #include "broker/authorities.h"
 #include "broker/config.h"
 #include "broker/peer.h"
@@ -412,6 +413,16 @@ static void seal(struct engine *e, const struct moment *now) {
 	engine_alarm(e, ALARM_SEAL, journal_seal(e->store, now) < 0);
 }
 
+/* For the day when the database is damaged. One that fails is tried again. */
+static void copy_accounts(struct engine *e, const struct moment *now) {
+	uint64_t seq = journal_accounts_seq(e->store);
+
+	if (!e->initialised || (e->copied && e->copied_seq == seq))
+		return;
+	e->copied = account_copy_write(e->store, e->setup->state_fd, now) == 0;
+	e->copied_seq = seq;
+}
+
 static void tick_store(struct engine *e, const struct moment *now) {
 	/* What was in the way is gone: the next engine has its store. */
 	if (store_is_back(e))
@@ -433,6 +444,7 @@ static void tick_store(struct engine *e, const struct moment *now) {
 		if (lockout_tick(e->store, now) < 0)
 			return;
 		(void)store_checkpoint(e->store);
+		copy_accounts(e, now);
 	}
 	if (store_is_broken(e->store))
 		return;
@@ -736,6 +748,7 @@ static void end(struct engine *e) {
 		(void)engine_record(e, &entry);
 		now = engine_now(e);
 		(void)journal_seal(e->store, &now);
+		copy_accounts(e, &now);
 	}
 	e->spool = spool_close(e->spool);
 	e->store = store_close(e->store);

@@ -151,6 +151,8 @@ struct engine {
 	_Atomic bool stopping;   /* the reading worker looks at it, too                    */
 	uint64_t ticks;
 	bool any_failed;         /* a connection waits for peers_reap()                   */
+	uint64_t copied_seq;     /* journal_accounts_seq() of the copy of the accounts     */
+	bool copied;
 	uint64_t sealed_ms;      /* boot time of the last seal                            */
 	uv_timer_t *timer;
 	uv_prepare_t *before;    /* runs before the loop waits                            */

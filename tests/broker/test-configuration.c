@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -316,6 +317,50 @@ START_TEST(an_older_release_refuses_with_a_word_of_its_own) {
 }
 END_TEST
 
+static int restore_accounts(void) {
+	char command[600];
+
+	snprintf(command, sizeof(command),
+	         TEST_CAREWARDD " --restore-accounts --state '%s' --user nobody >/dev/null 2>&1",
+	         world.state);
+	return system(command);
+}
+
+/* What the broker keeps beside the database brings everybody back, and nobody new. */
+START_TEST(the_copy_of_the_accounts_brings_everybody_back) {
+	char path[256], secret[64] = "";
+	uint8_t buffer[256];
+	struct frame_writer w;
+	struct caller root;
+
+	commission(); /* stopped in order: the copy is as new as the accounts */
+	ck_assert_int_ne(restore_accounts(), 0);
+	path_of(world.state, "careward.db", path);
+	world_start(&world);
+	ck_assert_int_ne(restore_accounts(), 0);
+	world_stop(&world);
+	make_overwritten(path);
+	ck_assert_int_eq(restore_accounts(), 0);
+	world_start(&world);
+	caller_open(&ui, &world, "main");
+	ck_assert(!has_alarm(&ui, "database-missing-or-damaged"));
+	caller_sign_in(&ui, "anna");
+	caller_close(&ui);
+	caller_open(&root, &world, "service");
+	caller_begin(&root, &w, buffer, sizeof(buffer), "init");
+	frame_text(&w, "name", "mallory");
+	frame_open_array(&w, "roles");
+	frame_text(&w, NULL, "admin");
+	frame_close(&w);
+	caller_send(&root, &w);
+	ck_assert_uint_ne(caller_reply(&root), RESULT_OK);
+	ck_assert_int_lt(frame_get_text(root.frame.body, "secret", secret, sizeof(secret)), 0);
+	ck_assert_uint_eq(caller_call(&root, "verify"), RESULT_OK);
+	caller_close(&root);
+	world_stop(&world);
+}
+END_TEST
+
 /* A lost database is never replaced by an empty one, in which init would work again. */
 START_TEST(nobody_initialises_a_device_whose_database_was_taken_away) {
 	uint8_t buffer[256];
@@ -377,6 +422,7 @@ int main(void) {
 		care_works_and_nothing_else_without_database_or_key,
 		an_older_release_goes_on_where_it_may,
 		an_older_release_refuses_with_a_word_of_its_own,
+		the_copy_of_the_accounts_brings_everybody_back,
 		nobody_initialises_a_device_whose_database_was_taken_away,
 		check_names_the_line_and_changes_nothing,
 	};

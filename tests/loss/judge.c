@@ -15,6 +15,7 @@
 
 #include "audit/journal.h"
 #include "audit/store-internal.h"
+#include "auth/account-copy.h"
 #include "auth/account.h"
 #include "auth/password.h"
 #include "auth/row.h"
@@ -251,7 +252,7 @@ static void verify(struct judged *j, struct store *store, const char *when) {
 }
 
 /* The next engine's first words: an entry, and a seal that ends the epoch. */
-static void go_on(struct judged *j, struct store *store) {
+static void go_on(struct judged *j, struct store *store, int dirfd) {
 	struct journal_entry entry = {
 		.at = { .wall_ms = 1800000000000, .boot_ms = 5000, .trust = CLOCK_TRUSTED },
 		.event = EVENT_ENGINE_STARTED,
@@ -265,6 +266,8 @@ static void go_on(struct judged *j, struct store *store) {
 	r = r == 0 ? journal_seal(store, &entry.at) : 0;
 	if (r < 0)
 		blame(j, JUDGED_KEYS, "nothing can be sealed: %d", r);
+	if (account_copy_write(store, dirfd, &entry.at) < 0)
+		blame(j, JUDGED_ACCOUNT, "the accounts cannot be copied");
 	verify(j, store, "with one entry more");
 }
 
@@ -283,7 +286,7 @@ static void look_inside(struct judged *j, struct store *store, int dirfd) {
 	count_configurations(j, store);
 	read_claims(j, store);
 	read_spool(j, dirfd);
-	go_on(j, store);
+	go_on(j, store, dirfd);
 }
 
 void judge(int dirfd, struct judged *ret) {

@@ -55,6 +55,10 @@ static void write_facts(const struct engine_setup *setup) {
 		_exit(9);
 }
 
+int restore_main(int state_fd) {
+	return 9;
+}
+
 int engine_main(const struct engine_setup *setup) {
 	struct control_message m = {.kind = CONTROL_READY};
 	struct pollfd wanted = {.events = POLLIN};
