@@ -48,6 +48,7 @@ static void look(struct bed *b) {
 	for (; b->settled < atomic_load(&b->ledger->n_care); ++b->settled)
 		if (b->settled >= b->first)
 			atomic_store(&b->ledger->care[b->settled], ACKNOWLEDGED);
+	atomic_fetch_add(&b->ledger->at_bed, 1);
 	for (uint32_t i = atomic_load(&b->ledger->n_emergencies); b->open == NULL && i > 0; --i) {
 		struct ledger_emergency *e = &b->ledger->emergencies[i - 1];
 
@@ -126,7 +127,7 @@ void bed_run(const struct world *w, struct ledger *ledger, uint64_t seed) {
 	if (b.open)
 		end(&b);
 	/* Until all of it is recorded. */
-	for (until = boot_now_ms() + 30000; boot_now_ms() < until;) {
+	for (until = boot_now_ms() + 120000; boot_now_ms() < until;) {
 		if (status_of(&b).emergency) {
 			press(&b);
 			end(&b);
@@ -136,6 +137,10 @@ void bed_run(const struct world *w, struct ledger *ledger, uint64_t seed) {
 		    !status_of(&b).emergency)
 			break;
 	}
+	if (boot_now_ms() >= until)
+		(void)fprintf(stderr, "bed: connected %d, emergency %d, unrecorded %d\n",
+		              status_of(&b).connected, status_of(&b).emergency,
+		              status_of(&b).unrecorded);
 	look(&b);
 	(void)cw_close(b.screen.cw);
 	_exit(boot_now_ms() < until ? 0 : 5);

@@ -46,12 +46,21 @@ static int ask(struct desk *d, struct frame_writer *w) {
 		gone(d);
 		return -ECONNRESET;
 	}
+	atomic_fetch_add(&d->ledger->at_desk, 1);
 	return (int)result;
 }
 
 /* ---- signing in -------------------------------------------------------------------- */
 
-/* Answers the password. Return: 1 in; 0 refused; -ECONNRESET. */
+/* Neither busy nor locked: the password was wrong. */
+static bool is_refused(struct desk *d) {
+	char message[64] = "";
+
+	(void)frame_get_text(d->c.frame.body, "message", message, sizeof(message));
+	return strcmp(message, "refused") == 0;
+}
+
+/* Answers the password. Return: 1 in; 0 refused; -EAGAIN (not even looked at); -ECONNRESET. */
 static int converse(struct desk *d, const char *password) {
 	uint64_t attempt = 0;
 
@@ -66,8 +75,10 @@ static int converse(struct desk *d, const char *password) {
 		if (d->c.frame.kind != FRAME_EVENT ||
 		    frame_get_uint(d->c.frame.body, "attempt", &attempt) < 0)
 			continue;
-		if (strcmp(d->c.frame.name, "prompt") != 0)
-			return strcmp(d->c.frame.name, "signed-in") == 0;
+		if (strcmp(d->c.frame.name, "signed-in") == 0)
+			return 1;
+		if (strcmp(d->c.frame.name, "attempt-over") == 0)
+			return is_refused(d) ? 0 : -EAGAIN;
 		caller_begin(&d->c, &w, buffer, sizeof(buffer), "attempt.answer");
 		frame_uint(&w, "attempt", attempt);
 		frame_bytes(&w, "value", password, strlen(password));
@@ -85,7 +96,7 @@ static int try_password(struct desk *d, const char *name, const char *password) 
 	frame_uint(&w, "purpose", CW_PURPOSE_SIGN_IN);
 	frame_text(&w, "name", name);
 	r = ask(d, &w);
-	return r == RESULT_OK ? converse(d, password) : r < 0 ? r : 0;
+	return r == RESULT_OK ? converse(d, password) : r < 0 ? r : -EBUSY;
 }
 
 /* A wrong password for somebody else, so that nobody of this shift is locked out by it. */
@@ -93,15 +104,13 @@ static void guess(struct desk *d) {
 	uint32_t n = atomic_load(&d->ledger->n_users);
 	uint32_t i = n > 0 ? draw(d, n) : 0;
 	const struct ledger_user *u = &d->ledger->users[i];
-	uint64_t wait = 0;
 	char name[32];
 
 	if (atomic_load(&u->made) != ACKNOWLEDGED || atomic_load(&u->unsure) ||
 	    atomic_load(&u->state) != ACCOUNT_ENABLED)
 		return;
 	snprintf(name, sizeof(name), "u-%u", i);
-	if (try_password(d, name, "not the password") == 0 &&
-	    frame_get_uint(d->c.frame.body, "wait_ms", &wait) < 0)
+	if (try_password(d, name, "not the password") == 0)
 		atomic_fetch_add(&d->ledger->wrong_told, 1);
 }
 
@@ -207,6 +216,7 @@ static void step(struct desk *d) {
 		d->who = NULL;
 	if (!d->who)
 		become(d, draw(d, 2) ? "anna" : "bert");
+	usleep(draw(d, 20000));
 	if (!d->who)
 		return;
 	if (d->who[0] == 'b')
@@ -215,7 +225,6 @@ static void step(struct desk *d) {
 		add(d);
 	else
 		change(d);
-	usleep(draw(d, 20000));
 }
 
 void desk_run(const struct world *w, struct ledger *ledger, uint64_t seed) {

@@ -47,6 +47,7 @@ struct ledger_emergency {
 
 struct ledger {
 	_Atomic uint32_t stop;
+	_Atomic uint32_t at_desk, at_bed; /* what was acknowledged, in all         */
 	_Atomic uint32_t n_users, n_uses, n_care, n_emergencies, n_wrong;
 	_Atomic uint32_t wrong_told; /* wrong passwords that were answered          */
 	_Atomic uint32_t right_told; /* ... and right ones                          */

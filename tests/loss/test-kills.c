@@ -126,6 +126,18 @@ static unsigned killed(void) {
 	return struck[0] + struck[1] + struck[2] + struck[3];
 }
 
+/* At once, or after so many answers: a busy machine kills no sooner in the work than an idle one. */
+static void await_work(void) {
+	_Atomic uint32_t *counter = draw(3) ? &ledger->at_desk : &ledger->at_bed;
+	uint32_t until = atomic_load(counter) + draw(8);
+	uint64_t end = boot_now_ms() + 1000;
+
+	if (draw(4) != 0)
+		while ((int32_t)(until - atomic_load(counter)) > 0 && boot_now_ms() < end)
+			usleep(1000);
+	usleep(draw(10000));
+}
+
 static void play(void) {
 	struct caller service;
 	char recovery[64];
@@ -143,7 +155,7 @@ static void play(void) {
 	desk = begin(desk_main);
 	bed = begin(bed_main);
 	while (killed() < n_kills) {
-		usleep(draw(4) == 0 ? draw(5000) : draw(300000));
+		await_work();
 		kill_one();
 	}
 	/* Nothing is killed any more: all of it has to be recorded. */
