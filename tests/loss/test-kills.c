@@ -15,6 +15,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,10 +76,31 @@ static void kill_client(pid_t *pid, const char *which) {
 	*pid = 0;
 }
 
+/* What the broker says of itself, for whoever reads why it failed. */
+static void tell_alarms(void) {
+	struct frame_span alarms, item;
+	struct caller c;
+	size_t cursor = 0;
+	char text[64];
+
+	if (caller_try_open(&c, &world, "main") < 0) {
+		printf("# nobody can connect\n");
+		return;
+	}
+	(void)caller_call(&c, "status");
+	if (frame_get_array(c.frame.body, "alarms", &alarms) == 0)
+		while (frame_next_item(alarms, &cursor, &item) == 1)
+			if (frame_item_text(item, text, sizeof(text)) == 0)
+				printf("# alarm: %s\n", text);
+	caller_close(&c);
+}
+
 static void end_client(pid_t *pid, const char *which) {
 	int status = 0;
 
 	ck_assert_int_eq(waitpid(*pid, &status, 0), *pid);
+	if (status != 0)
+		tell_alarms();
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the %s ended with %x", which,
 	              (unsigned)status);
 	*pid = 0;
@@ -101,6 +123,19 @@ static bool kill_engine(void) {
 	return n > 0 && kill(all[draw((unsigned)n)], SIGKILL) == 0;
 }
 
+/* Waits for a minute: two thousand starts on a busy machine have a slow one among them. */
+static void start_again(void) {
+	struct pollfd p = { .events = POLLIN };
+	char byte;
+
+	world_spawn(&world);
+	p.fd = world.ready_fd;
+	ck_assert_msg(poll(&p, 1, 60000) == 1 && read(p.fd, &byte, 1) == 1,
+	              "carewardd does not become ready");
+	(void)close(world.ready_fd);
+	world.ready_fd = -1;
+}
+
 static void kill_one(void) {
 	unsigned what = draw(10);
 
@@ -109,7 +144,7 @@ static void kill_one(void) {
 	} else if (what < 7) {
 		world_kill(&world);
 		usleep(draw(20000));
-		world_start(&world);
+		start_again();
 		++struck[1];
 	} else if (what < 9) {
 		kill_client(&bed, "bed");
@@ -126,7 +161,7 @@ static unsigned killed(void) {
 	return struck[0] + struck[1] + struck[2] + struck[3];
 }
 
-/* At once, or after so many answers: a busy machine kills no sooner in the work than an idle one. */
+/* At once, or after so many answers: a busy machine kills no sooner in the work. */
 static void await_work(void) {
 	_Atomic uint32_t *counter = draw(3) ? &ledger->at_desk : &ledger->at_bed;
 	uint32_t until = atomic_load(counter) + draw(8);
@@ -182,6 +217,7 @@ static struct {
 		unsigned started, late, ended, joined;
 	} emergencies[LEDGER_EMERGENCIES];
 	unsigned tries, right, entries;
+	unsigned joined; /* of a flood: acknowledged with their number alone       */
 } tally;
 
 static int find_emergency(const uint8_t id[16]) {
@@ -207,6 +243,9 @@ static int count(const struct journal_entry *e, void *userdata) {
 
 	++tally.entries;
 	count_emergency(e);
+	if (e->event == EVENT_CLAIMS_COALESCED && e->detail &&
+	    sscanf(e->detail, "count=%u", &n) == 1)
+		tally.joined += n;
 	tally.tries += e->event == EVENT_TRY_COUNTED;
 	tally.right += e->event >= EVENT_SIGN_IN && e->event <= EVENT_REAUTH &&
 		       e->outcome == OUTCOME_OK;
@@ -356,21 +395,25 @@ START_TEST(CC_03_each_acknowledged_account_is_there) {
 }
 END_TEST
 
+/* @joined: so many may stand in the journal by their number alone. */
 static void check_uses(const char *which, const _Atomic uint8_t *asked, const uint8_t *there,
-                       uint32_t n) {
+                       uint32_t n, unsigned joined) {
+	unsigned missing = 0;
+
 	for (uint32_t i = 0; i < n; ++i) {
 		uint8_t what = atomic_load(&asked[i]);
 
 		ck_assert_msg(there[i] <= 1, "%s-%u is there %u times", which, i, there[i]);
-		ck_assert_msg(what != ACKNOWLEDGED || there[i] == 1,
-		              "%s-%u was acknowledged and is not there", which, i);
+		missing += what == ACKNOWLEDGED && there[i] == 0;
+		ck_assert_msg(missing <= joined, "%s-%u was acknowledged and is not there", which,
+		              i);
 		ck_assert_msg(what != ASKED_DENIED || there[i] == 0, "%s-%u was refused", which, i);
 	}
 }
 
 START_TEST(CC_03_each_acknowledged_use_is_there_once) {
-	check_uses("g", ledger->uses, tally.uses, atomic_load(&ledger->n_uses));
-	check_uses("use", ledger->care, tally.care, atomic_load(&ledger->n_care));
+	check_uses("g", ledger->uses, tally.uses, atomic_load(&ledger->n_uses), 0);
+	check_uses("use", ledger->care, tally.care, atomic_load(&ledger->n_care), tally.joined);
 }
 END_TEST
 
