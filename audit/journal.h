@@ -202,12 +202,24 @@ enum verify_finding {
 	VERIFY_N_FINDINGS,
 };
 
+/*
+ * Somebody with a thread to spare. run() has job(data) called once, in that
+ * thread; wait() returns when it has returned. Without one, everything is read
+ * by the caller's thread.
+ */
+struct verify_helper {
+	void (*run)(void (*job)(void *data), void *data, void *userdata);
+	void (*wait)(void *userdata);
+	void *userdata;
+};
+
 struct verify_options {
 	bool has_head;
 	struct journal_head head; /* a head seen earlier: alert, receipt, export         */
 	bool has_anchor;
 	uint8_t anchor[32];       /* first epoch's public key, as printed by init        */
 	bool quick;               /* the newest sealed epoch and what is open, no indexes */
+	const struct verify_helper *helper; /* NULL: none; not asked by the quick way    */
 };
 
 struct verify_report {
@@ -224,7 +236,11 @@ struct verify_report {
 
 /*
  * journal_verify() - recompute everything
- * @progress:  NULL, or called every few thousand entries; not 0 interrupts
+ * @progress:  NULL, or called every few thousand entries; not 0 interrupts. With
+ *             a helper, from its thread, too
+ *
+ * What a helper finds is found once more without one, which names the first
+ * thing that is wrong.
  *
  * Return: 0 with the result in @ret_report; -ECANCELED; -EIO.
  */

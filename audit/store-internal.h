@@ -67,6 +67,14 @@ struct store {
 	struct journal_state committed; /* what is durable                 */
 };
 
+/*
+ * store_open_beside() - another connection to read the same database, for
+ * another thread; it has no keys
+ *
+ * Return: as store_open().
+ */
+int store_open_beside(const struct store *store, struct store **ret_store);
+
 /* store-schema.c. Each returns 0 or -errno as store_open() and store_create(). */
 int schema_create(sqlite3 *db, const uint8_t device_id[16]);
 int schema_check(sqlite3 *db, uint8_t ret_device_id[16]);

@@ -242,6 +242,28 @@ int store_open(int dirfd, enum store_mode mode, struct keystore *ks, struct stor
 	return 0;
 }
 
+int store_open_beside(const struct store *store, struct store **ret_store) {
+	cleanup_(store_freep) struct store *beside = calloc(1, sizeof(*beside));
+	int r;
+
+	if (!beside)
+		return -ENOMEM;
+	beside->lock_fd = -1;
+	beside->mode = STORE_READ_ONLY;
+	r = make_contexts(beside);
+	if (r == 0) {
+		beside->path = strdup(store->path);
+		r = beside->path ? 0 : -ENOMEM;
+	}
+	if (r == 0)
+		r = connect_store(beside);
+	if (r < 0)
+		return r;
+	*ret_store = beside;
+	beside = NULL; /* handed over */
+	return 0;
+}
+
 struct store *store_close(struct store *store) {
 	if (!store)
 		return NULL;

@@ -118,6 +118,8 @@ static int check_seal(struct verifier *v) {
 		return verify_found(v, VERIFY_SEAL_FORGED, e->number,
 				    "epoch %llu: sealed with a key that was not certified before",
 				    LLU(e->number));
+	if (v->seals)
+		return verify_note_seal(v->seals, e, v->store->device_id);
 	r = epoch_verify(e, v->store->device_id);
 	if (r == -EKEYREJECTED)
 		return verify_found(v, VERIFY_SEAL_FORGED, e->number,
@@ -287,9 +289,13 @@ static int check_columns(struct verifier *v, const struct row *row, const struct
 					    "entry %llu: column %s says %lld, the entry says %llu",
 					    LLU(row->seq), columns[i].name,
 					    (long long)columns[i].column, LLU(columns[i].body));
-	v->indexed[INDEX_ACCOUNT] += e->account > 0;
-	v->indexed[INDEX_TARGET] += e->target > 0;
-	v->indexed[INDEX_EMERGENCY] += e->event >= 400 && e->event <= 499;
+	if (e->account > 0)
+		verify_print_add(&v->indexed[INDEX_ACCOUNT], &v->point, e->account, row->seq);
+	if (e->target > 0)
+		verify_print_add(&v->indexed[INDEX_TARGET], &v->point, e->target, row->seq);
+	if (e->event >= 400 && e->event <= 499)
+		verify_print_add(&v->indexed[INDEX_EMERGENCY], &v->point, (uint64_t)e->event,
+				 row->seq);
 	return 0;
 }
 
@@ -540,8 +546,10 @@ static int find_bounds(struct verifier *v) {
 }
 
 static int start(struct verifier *v) {
-	int r = find_bounds(v);
+	int r = verify_point_draw(&v->point);
 
+	if (r == 0)
+		r = find_bounds(v);
 	if (r == 0)
 		r = check_anchor(v);
 	if (r != 0)
@@ -572,51 +580,93 @@ static int check_text_count(struct verifier *v) {
 	return r;
 }
 
-static int check_all(struct verifier *v) {
-	int r = start(v);
+/* The journal itself: entries, seals, their end. */
+static int check_journal(struct verifier *v) {
+	int r = check_entries(v);
 
-	if (r == 0)
-		r = check_entries(v);
 	if (r == 0)
 		r = check_end(v);
 	if (r == 0)
 		r = check_open_key(v);
 	if (r == 0)
 		r = check_text_count(v);
-	if (r == 0 && !v->options->quick)
-		r = verify_indexes(v);
-	if (r == 0 && !v->options->quick)
+	return r;
+}
+
+static int check_all(struct verifier *v) {
+	struct verify_print read[INDEX_N] = { 0 };
+	int r = start(v);
+
+	if (r == 0)
+		r = check_journal(v);
+	if (r != 0 || v->options->quick)
+		return r;
+	for (int i = 0; r == 0 && i < INDEX_N; ++i)
+		r = verify_index_read(v, (enum verify_index)i, &read[i]);
+	if (r == 0)
+		r = verify_indexes_compare(v, read);
+	if (r == 0)
 		r = verify_database(v);
 	return r;
+}
+
+/* Return: 0; 1 or -errno (not known which); -ECANCELED. */
+static int check_all_with_helper(struct verifier *v) {
+	struct verify_beside beside;
+	int r = start(v), beside_r;
+
+	if (r == 0)
+		r = verify_beside_start(&beside, v);
+	if (r != 0)
+		return r;
+	r = check_journal(v);
+	if (r == 0)
+		r = verify_beside_share(&beside, v);
+	beside_r = verify_beside_end(&beside, v, r != 0);
+	return r != 0 ? r : beside_r;
+}
+
+static void summarise(const struct verifier *v) {
+	struct verify_report *report = v->report;
+
+	report->n_open = v->seq > v->sealed ? v->seq - v->sealed : 0;
+	report->head.seq = v->seq;
+	memcpy(report->head.hash, v->hash, STORE_HASH);
+	/* A head that was only compared with what stands there says nothing. */
+	report->rollback_excluded = report->finding == VERIFY_OK && v->options->has_head &&
+				    v->options->head.seq >= v->first && v->options->head.seq > 0;
+	if (report->finding == VERIFY_OK)
+		(void)snprintf(
+			report->what, sizeof(report->what), "%s",
+			report->rollback_excluded
+				? "nothing is wrong"
+				: "nothing is wrong; rollback of the whole store not excluded");
 }
 
 int journal_verify(struct store *store, const struct verify_options *options,
 		   int (*progress)(uint64_t done, uint64_t all, void *userdata), void *userdata,
 		   struct verify_report *ret_report) {
 	struct verify_report report = { 0 };
-	struct verifier v = {
+	const struct verifier begin = {
 		.store = store,
 		.options = options,
 		.progress = progress,
 		.userdata = userdata,
 		.report = &report,
 	};
-	int r = check_all(&v);
+	struct verifier v = begin;
+	int r = 1;
 
+	if (options->helper && !options->quick)
+		r = check_all_with_helper(&v);
+	if (r != 0 && r != -ECANCELED) {
+		report = (struct verify_report){ 0 };
+		v = begin;
+		r = check_all(&v);
+	}
 	if (r < 0)
 		return r == -ECANCELED ? r : -EIO;
-	report.n_open = v.seq > v.sealed ? v.seq - v.sealed : 0;
-	report.head.seq = v.seq;
-	memcpy(report.head.hash, v.hash, STORE_HASH);
-	/* A head that was only compared with what stands there says nothing. */
-	report.rollback_excluded = report.finding == VERIFY_OK && options->has_head &&
-				   options->head.seq >= v.first && options->head.seq > 0;
-	if (report.finding == VERIFY_OK)
-		(void)snprintf(
-			report.what, sizeof(report.what), "%s",
-			report.rollback_excluded
-				? "nothing is wrong"
-				: "nothing is wrong; rollback of the whole store not excluded");
+	summarise(&v);
 	*ret_report = report;
 	return 0;
 }

@@ -590,6 +590,8 @@ static int begin_workers(struct engine *e) {
 
 	if (r == 0)
 		r = worker_new(&e->loop, 2, &e->reader);
+	if (r == 0)
+		r = worker_new(&e->loop, 2, &e->helper);
 	return r;
 }
 
@@ -741,6 +743,7 @@ static void end(struct engine *e) {
 	claims_end(e);
 	e->hasher = worker_free(e->hasher);
 	e->reader = worker_free(e->reader);
+	e->helper = worker_free(e->helper); /* the reading one may have waited for it */
 	attempts_end(e);
 	e->tokens = tokens_free(e->tokens);
 	e->authorities = authorities_free(e->authorities);

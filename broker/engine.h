@@ -136,6 +136,7 @@ struct engine {
 	uint32_t arena_kib;      /* of the hashing worker's arena                        */
 	struct worker *hasher;
 	struct worker *reader;
+	struct worker *helper;   /* of the reading worker                                */
 	struct tokens *tokens;
 	struct authorities *authorities;
 	uint32_t n_seats;

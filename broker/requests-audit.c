@@ -181,15 +181,57 @@ static int go_on(uint64_t done, uint64_t all, void *userdata) {
 	return e->stopping ? 1 : 0;
 }
 
+/* What the helping worker does for the reading one, which waits for its end. */
+struct helping {
+	struct worker *helper;
+	uv_sem_t ended;
+	void (*job)(void *data);
+	void *data;
+};
+
+static void help_run(void *data, struct arena *arena) {
+	struct helping *h = data;
+
+	h->job(h->data);
+	uv_sem_post(&h->ended);
+}
+
+/* In the loop, when the reading worker may have forgotten it already. */
+static void help_done(void *data) {
+}
+
+static void help(void (*job)(void *data), void *data, void *userdata) {
+	struct helping *h = userdata;
+	const struct worker_task task = { help_run, help_done, h };
+
+	h->job = job;
+	h->data = data;
+	if (worker_submit(h->helper, &task) < 0)
+		help_run(h, NULL);
+}
+
+static void help_wait(void *userdata) {
+	struct helping *h = userdata;
+
+	uv_sem_wait(&h->ended);
+}
+
 static void verify_run(void *data, struct arena *arena) {
 	struct verify_op *op = data;
 	struct store *store = NULL;
 	struct engine *e = op->later.engine;
+	struct helping helping = { .helper = e->helper };
+	const struct verify_helper helper = { help, help_wait, &helping };
+	bool has_helper = uv_sem_init(&helping.ended, 0) == 0;
 
+	op->options.helper = has_helper ? &helper : NULL;
 	op->error = store_open(e->setup->state_fd, STORE_READ_ONLY, e->keys, &store);
 	if (op->error == 0)
 		op->error = journal_verify(store, &op->options, go_on, e, &op->report);
 	store_close(store);
+	op->options.helper = NULL;
+	if (has_helper)
+		uv_sem_destroy(&helping.ended);
 }
 
 static void put_head(struct frame_writer *w, const struct journal_head *head) {

@@ -5,8 +5,9 @@
 /*
  * One thread that does one thing after the other, away from the loop
  *
- * There are two: one hashes passwords and owns the arena, so that all hashing
- * on the device shares one budget of memory; one reads long (verify).
+ * There are three: one hashes passwords and owns the arena, so that all hashing
+ * on the device shares one budget of memory; one reads long (verify), and one
+ * helps it.
  */
 
 #include <stdint.h>

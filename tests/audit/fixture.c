@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -255,6 +256,42 @@ bool forge_byte(uint64_t seq, unsigned at, uint8_t xor_with) {
 	return there;
 }
 
+static pthread_t helping;
+static void (*helping_job)(void *data);
+
+static void *help_main(void *data) {
+	helping_job(data);
+	return NULL;
+}
+
+static void help(void (*job)(void *data), void *data, void *userdata) {
+	helping_job = job;
+	ck_assert_int_eq(pthread_create(&helping, NULL, help_main, data), 0);
+}
+
+static void help_wait(void *userdata) {
+	ck_assert_int_eq(pthread_join(helping, NULL), 0);
+	++*(unsigned *)userdata;
+}
+
+struct verify_report verify_both_ways(struct store *store, const struct verify_options *options) {
+	struct verify_report alone = { 0 }, helped = { 0 };
+	struct verify_options with = *options;
+	unsigned n = 0;
+	const struct verify_helper helper = { help, help_wait, &n };
+
+	with.helper = &helper;
+	ck_assert_int_eq(journal_verify(store, options, NULL, NULL, &alone), 0);
+	ck_assert_int_eq(journal_verify(store, &with, NULL, NULL, &helped), 0);
+	ck_assert_msg(memcmp(&alone, &helped, sizeof(alone)) == 0,
+		      "alone: %d at %llu (%s); with a helper: %d at %llu (%s)", alone.finding,
+		      (unsigned long long)alone.seq, alone.what, helped.finding,
+		      (unsigned long long)helped.seq, helped.what);
+	ck_assert_msg(n == 1 || options->quick || helped.finding != VERIFY_OK,
+		      "the helper was asked %u times", n);
+	return helped;
+}
+
 struct verify_report verify_it(const struct verify_options *options, bool with_keys) {
 	static const struct verify_options none;
 	struct verify_report report = { 0 };
@@ -262,7 +299,7 @@ struct verify_report verify_it(const struct verify_options *options, bool with_k
 
 	ck_assert_int_eq(store_open(fx.dirfd, STORE_READ_ONLY, with_keys ? fx.ks : NULL, &store),
 			 0);
-	ck_assert_int_eq(journal_verify(store, options ? options : &none, NULL, NULL, &report), 0);
+	report = verify_both_ways(store, options ? options : &none);
 	store = store_close(store);
 	return report;
 }

@@ -45,7 +45,13 @@ void forge_hashes(uint64_t first, uint64_t last);
 /* Changes one byte of a body; returns false past its end. */
 bool forge_byte(uint64_t seq, unsigned at, uint8_t xor_with);
 
-/* Verifies the closed store, for reading, with or without keys. */
+/*
+ * Verifies the open store with a helping thread and without one: both have to say
+ * the same.
+ */
+struct verify_report verify_both_ways(struct store *store, const struct verify_options *options);
+
+/* Verifies the closed store, for reading, with or without keys; both ways. */
 struct verify_report verify_it(const struct verify_options *options, bool with_keys);
 
 /* Copies a file of the fixture's directory. */
