@@ -11,6 +11,7 @@
 
 #define STORE_FILE           "careward.db"
 #define STORE_APPLICATION_ID 0x43617265 /* "Care" */
+#define STORE_LOG_ROOM       524288     /* bytes of the log: 60 entries between checkpoints */
 
 #define STORE_HASH 32u /* SHA-256, and an Ed25519 public key */
 

@@ -162,6 +162,32 @@ static int connect_immutable(struct store *store, sqlite3 **db, uint8_t device_i
 	return connect_to(uri, STORE_READ_ONLY, SQLITE_OPEN_URI, db, device_id);
 }
 
+/*
+ * Room in the log, written with zeros: a sync of what stands inside of a file
+ * waits for no change of its size or of its blocks, and a disk that is full later
+ * still takes what happens. SQLite ends the log where a frame is not its own. A
+ * log without that room works, too.
+ */
+static void fill_log(sqlite3 *db) {
+	static const uint8_t zeros[65536];
+	sqlite3_file *log = NULL;
+	sqlite3_int64 size = 0;
+
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
+	    !log || !log->pMethods || log->pMethods->xFileSize(log, &size) != SQLITE_OK ||
+	    size >= STORE_LOG_ROOM)
+		return;
+	while (size < STORE_LOG_ROOM) {
+		int n = STORE_LOG_ROOM - size < (int)sizeof(zeros) ? (int)(STORE_LOG_ROOM - size)
+								   : (int)sizeof(zeros);
+
+		if (log->pMethods->xWrite(log, zeros, n, size) != SQLITE_OK)
+			return;
+		size += n;
+	}
+	(void)log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+}
+
 /* Opens store->path and checks it; store->db is set on success only. */
 static int connect_store(struct store *store) {
 	sqlite3 *db = NULL;
@@ -176,8 +202,10 @@ static int connect_store(struct store *store) {
 		(void)sqlite3_close(db);
 		return r;
 	}
-	if (store->mode == STORE_READ_WRITE)
+	if (store->mode == STORE_READ_WRITE) {
 		(void)sqlite3_commit_hook(db, on_commit, store);
+		fill_log(db);
+	}
 	memcpy(store->device_id, device_id, sizeof(device_id));
 	store->db = db;
 	return 0;
@@ -429,6 +457,8 @@ int store_checkpoint(struct store *store) {
 		return store_errno(rc);
 	if (n_done < n_log)
 		return -EBUSY;
+	if (store->scrub)
+		fill_log(store->db);
 	store->scrub = false;
 	return 0;
 }
