@@ -33,6 +33,49 @@ START_TEST(crc_may_be_continued_at_any_byte) {
 }
 END_TEST
 
+/* Bit by bit, as the standard says it. */
+static uint32_t slow_crc(const uint8_t *p, size_t n, uint32_t crc) {
+	uint32_t r = ~crc;
+
+	for (size_t i = 0; i < n; ++i) {
+		r ^= p[i];
+		for (int bit = 0; bit < 8; ++bit)
+			r = r >> 1 ^ (r & 1u ? 0xedb88320u : 0);
+	}
+	return ~r;
+}
+
+/* Each number of the table decides about some of these. */
+START_TEST(crc_is_that_of_each_four_bits_in_each_place) {
+	for (uint32_t place = 0; place < 48; ++place) {
+		for (uint32_t value = 0; value < 16; ++value) {
+			uint8_t bytes[24] = { 0 };
+			uint32_t crc;
+
+			bytes[place / 2] = (uint8_t)(value << (place % 2 * 4));
+			crc = policy_crc32(bytes, sizeof(bytes), 0xffffffffu);
+			ck_assert_msg(crc == slow_crc(bytes, sizeof(bytes), 0xffffffffu),
+			              "%x at place %u: %08x", value, place, crc);
+		}
+	}
+}
+END_TEST
+
+START_TEST(crc_is_that_of_any_bytes_of_any_length) {
+	uint8_t bytes[600];
+	uint32_t state = 1;
+
+	for (size_t i = 0; i < sizeof(bytes); ++i) {
+		state = state * 1664525u + 1013904223u;
+		bytes[i] = (uint8_t)(state >> 24);
+	}
+	for (uint32_t n = 0; n <= 520; ++n)
+		for (uint32_t from = 0; from < 9; ++from)
+			ck_assert_msg(policy_crc32(bytes + from, n, n) == slow_crc(bytes + from, n, n),
+			              "%u bytes from %u on", n, from);
+}
+END_TEST
+
 static struct policy_table table;
 
 START_TEST(checksum_takes_its_own_field_as_zero) {
@@ -74,6 +117,8 @@ int main(void) {
 	tcase_add_loop_test(tc, crc_is_that_of_ieee_802_3, 0,
 	                    (int)(sizeof(vectors) / sizeof(vectors[0])));
 	tcase_add_test(tc, crc_may_be_continued_at_any_byte);
+	tcase_add_test(tc, crc_is_that_of_each_four_bits_in_each_place);
+	tcase_add_test(tc, crc_is_that_of_any_bytes_of_any_length);
 	tcase_add_test(tc, checksum_takes_its_own_field_as_zero);
 	tcase_add_test(tc, checksum_sees_a_flip_in_every_byte_but_its_own);
 	tcase_set_timeout(tc, 0);
