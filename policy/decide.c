@@ -639,3 +639,22 @@ enum cw_reason policy_reason(const struct policy_table *t, const struct policy_s
 		return CW_REASON_UNKNOWN_ACTION;
 	}
 }
+
+/*@
+  requires \valid_read(t) && \valid_read(s);
+  terminates \true;
+  assigns \nothing;
+  ensures reason_of_each_allow:
+    \forall integer now; Decided(t, s, action, now, CW_ALLOW) ==>
+      Explained(t, s, action, now, \result);
+*/
+enum cw_reason policy_reason_of_allow(const struct policy_table *t, const struct policy_state *s,
+                                      uint32_t action) {
+	if (action >= t->n_actions || action >= POLICY_ACTIONS_MAX)
+		return CW_REASON_UNKNOWN_ACTION;
+	if (t->actions[action].kind == CW_KIND_ALWAYS)
+		return CW_REASON_ALWAYS;
+	if (t->actions[action].kind == CW_KIND_CARE && s->emergency != 0)
+		return CW_REASON_EMERGENCY;
+	return CW_REASON_GRANTED;
+}

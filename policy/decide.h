@@ -83,6 +83,15 @@ enum cw_reason policy_reason(const struct policy_table *t, const struct policy_s
                              uint32_t action, uint64_t now);
 
 /*
+ * policy_reason_of_allow() - the same where policy_decide() has said CW_ALLOW
+ *
+ * At whatever time: without deciding once more. Return: the reason; after
+ * another verdict it means nothing.
+ */
+enum cw_reason policy_reason_of_allow(const struct policy_table *t, const struct policy_state *s,
+                                      uint32_t action);
+
+/*
  * policy_contexts() - the contexts that may be in force
  * @t:       table
  * @yes:     signals known to be true

@@ -55,7 +55,8 @@ static bool slot_read(const struct state_page *page, uint64_t generation,
 	return true;
 }
 
-int state_page_read(const struct state_page *page, struct policy_state *ret_state) {
+int state_page_read_newer(const struct state_page *page, uint64_t *generation_read,
+			  struct policy_state *ret_state) {
 	uint64_t before = 0;
 
 	if (atomic_load_explicit(&page->magic, memory_order_acquire) != STATE_PAGE_MAGIC ||
@@ -66,12 +67,22 @@ int state_page_read(const struct state_page *page, struct policy_state *ret_stat
 
 		if (!state_page_may_read(generation, before))
 			return -EBADMSG;
-		if (slot_read(page, generation, ret_state))
+		if (generation == *generation_read)
 			return 0;
+		if (slot_read(page, generation, ret_state)) {
+			*generation_read = generation;
+			return 0;
+		}
 		atomic_thread_fence(memory_order_acquire);
 		before = generation;
 	}
 	return -EAGAIN;
+}
+
+int state_page_read(const struct state_page *page, struct policy_state *ret_state) {
+	uint64_t none = 0;
+
+	return state_page_read_newer(page, &none, ret_state);
 }
 
 int page_make_state(struct state_page **ret_page, bool *ret_sealed, int *ret_fd) {

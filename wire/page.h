@@ -55,6 +55,17 @@ void state_page_write(struct state_page *page, const struct policy_state *state)
 int state_page_read(const struct state_page *page, struct policy_state *ret_state);
 
 /*
+ * state_page_read_newer() - the same, when there is a newer one than was read
+ * @generation_read:  of the state that @ret_state holds, set by the reading
+ *                    before; 0: it holds none
+ *
+ * While the page's index stands, nothing newer was published: the copy that was
+ * made is as good as another. Return: 0 (newer, or left as it is); as above.
+ */
+int state_page_read_newer(const struct state_page *page, uint64_t *generation_read,
+			  struct policy_state *ret_state);
+
+/*
  * Making and taking the descriptors. The makers return a descriptor that was
  * opened again read-only, to be sent to peers; *@ret_sealed says whether
  * F_SEAL_FUTURE_WRITE was accepted by the kernel (Linux >= 5.1).

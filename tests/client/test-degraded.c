@@ -266,6 +266,35 @@ START_TEST(care_goes_on_whatever_the_broker_does) {
 }
 END_TEST
 
+/* A new engine numbers its publications from 1 again: its page is another one. */
+START_TEST(a_new_broker_s_page_is_read_although_its_number_is_the_same) {
+	struct state_page *old, *page = NULL;
+	int old_fd, fd = -1;
+	bool sealed;
+
+	open_greeted();
+	ck_assert_int_eq(cw_check(cw, LIMITS, NULL), CW_ALLOW);
+	fake_hang_up(&fake);
+	ck_assert_int_eq(cw_dispatch(cw), -ENOTCONN);
+	ck_assert_int_eq(page_make_state(&page, &sealed, &fd), 0);
+	old = fake.page;
+	old_fd = fake.state_fd;
+	fake.page = page;
+	fake.state_fd = fd;
+	fake.state.session = 0; /* nobody is signed in any more */
+	fake_publish(&fake, 60000);
+	ck_assert_uint_eq(page->index, old->index);
+	cw->deadline_ms = 0;
+	ck_assert_int_eq(cw_dispatch(cw), -ENOTCONN);
+	fake_accept(&fake);
+	fake_greet(&fake, true);
+	ck_assert_int_eq(cw_dispatch(cw), 0);
+	ck_assert_int_eq(cw_check(cw, LIMITS, NULL), CW_SIGN_IN);
+	page_unmap_state(old);
+	(void)close(old_fd);
+}
+END_TEST
+
 START_TEST(nothing_else_opens_and_nothing_waits_without_a_broker) {
 	enum cw_verdict verdict = CW_ALLOW;
 	enum cw_reason reason = CW_REASON_NONE;
@@ -617,6 +646,7 @@ int main(void) {
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, care_goes_on_whatever_the_broker_does, 0, (int)ARRAY_SIZE(brokers));
+	tcase_add_test(t, a_new_broker_s_page_is_read_although_its_number_is_the_same);
 	tcase_add_test(t, nothing_else_opens_and_nothing_waits_without_a_broker);
 	tcase_add_test(t, a_text_that_does_not_fit_never_stops_care);
 	tcase_add_test(t, a_full_ring_still_grants_and_says_so);

@@ -277,6 +277,9 @@ START_TEST(a_million_draws_agree_with_the_oracle) {
 		ck_assert_msg(verdict == want.verdict && reason == want.reason,
 		              "draw %u: verdict %02x reason %u, the oracle says %02x and %u", round,
 		              verdict, reason, want.verdict, want.reason);
+		ck_assert_msg(verdict != CW_ALLOW ||
+		                      policy_reason_of_allow(&table, &s, index) == want.reason,
+		              "draw %u: allowed, for another reason than %u", round, want.reason);
 		if (index < table.n_actions && table.actions[index].kind < CW_N_KINDS)
 			met[table.actions[index].kind][reason] += 1;
 	}

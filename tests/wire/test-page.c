@@ -164,6 +164,31 @@ START_TEST(a_damaged_page_is_refused) {
 }
 END_TEST
 
+/* Between two publications one copy is enough; a damaged page is refused all the same. */
+START_TEST(what_was_read_is_read_again_when_there_is_a_newer_one) {
+	struct policy_state state = { 0 };
+	uint64_t generation = 0;
+
+	ck_assert_int_eq(state_page_read_newer(page, &generation, &state), -EBADMSG);
+	ck_assert_uint_eq(generation, 0);
+	for (uint64_t i = 1; i < 6; ++i) {
+		publish(i);
+		ck_assert_int_eq(state_page_read_newer(page, &generation, &state), 0);
+		ck_assert_uint_eq(state_number(&state), i);
+		ck_assert_uint_eq(generation, i);
+		memset(&state, 0x77, sizeof(state)); /* left as it is */
+		ck_assert_int_eq(state_page_read_newer(page, &generation, &state), 0);
+		ck_assert_uint_eq(state_number(&state), 0x7777777777777777u);
+	}
+	page->index = 9;
+	ck_assert_int_eq(state_page_read_newer(page, &generation, &state), -EBADMSG);
+	ck_assert_uint_eq(generation, 5);
+	page->index = 5;
+	page->magic = 1;
+	ck_assert_int_eq(state_page_read_newer(page, &generation, &state), -EBADMSG);
+}
+END_TEST
+
 /* A process that publishes without a pause, until it is killed or stopped. */
 static pid_t writer_start(void) {
 	pid_t pid = fork();
@@ -525,6 +550,7 @@ int main(void) {
 	tcase_add_loop_test(t, a_writer_that_stopped_anywhere_leaves_a_whole_state, 0, 20);
 	tcase_add_test(t, generations_go_on_past_the_last_number);
 	tcase_add_test(t, a_damaged_page_is_refused);
+	tcase_add_test(t, what_was_read_is_read_again_when_there_is_a_newer_one);
 	tcase_add_test(t, no_reader_ever_sees_a_torn_state);
 	tcase_add_test(t, another_process_reads_and_its_writes_kill_it);
 	tcase_add_loop_test(t, nobody_who_holds_a_descriptor_can_write, 0,

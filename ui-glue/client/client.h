@@ -144,6 +144,7 @@ struct cw {
 	const struct state_page *page;
 	struct policy_state last; /* last good copy                                    */
 	bool has_last;
+	uint64_t last_generation; /* of the page, that last was read from; 0: of none   */
 	uint16_t table_index[CLIENT_ACTIONS_MAX]; /* index + 1; 0: not in the table    */
 	struct policy_state paired; /* last good copy that is of the table           */
 	bool has_paired;

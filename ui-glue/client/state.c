@@ -25,16 +25,16 @@ static void table_turn(struct cw *cw) {
 }
 
 void state_refresh(struct cw *cw) {
-	struct policy_state state;
+	uint64_t before = cw->last_generation;
 
-	if (!cw->page || state_page_read(cw->page, &state) < 0)
+	if (!cw->page || state_page_read_newer(cw->page, &cw->last_generation, &cw->last) < 0)
 		return;
-	cw->last = state;
 	cw->has_last = true;
-	if (cw->next && state.policy_generation == cw->next->generation)
+	if (cw->next && cw->last.policy_generation == cw->next->generation)
 		table_turn(cw);
-	if (cw->table && state.policy_generation == cw->table->generation) {
-		cw->paired = state;
+	if (cw->table && cw->last.policy_generation == cw->table->generation &&
+	    (!cw->has_paired || cw->last_generation != before)) {
+		cw->paired = cw->last;
 		cw->has_paired = true;
 	}
 }
@@ -64,31 +64,56 @@ static struct policy_state as_before(const struct policy_state *before,
 	return state;
 }
 
-void state_now(struct cw *cw, struct policy_state *ret_state) {
-	struct policy_state state = { 0 };
+/* Is the state already about the next policy, whose table has not come yet? */
+static bool is_between(const struct cw *cw) {
+	return cw->table && cw->has_paired && cw->last.policy_generation != cw->table->generation;
+}
 
-	state_refresh(cw);
-	if (cw->has_last)
-		state = cw->last;
-	if (cw->table && cw->has_paired && state.policy_generation != cw->table->generation)
-		state = as_before(&cw->paired, &state);
+/* Is what the page says all that is known here? */
+static bool page_is_all(const struct cw *cw) {
+	return cw->has_last && cw->link == LINK_UP && !cw->broken && !cw->local.open &&
+	       cw->last.emergency == 0 && !is_between(cw);
+}
+
+static void state_overlay(struct cw *cw, struct policy_state *state) {
 	if (cw->link != LINK_UP || cw->broken)
-		state.lease_until = 0;
-	if (state.emergency != 0 && emergency_is_ended(cw, state.emergency_id)) {
-		state.emergency = 0;
-		memset(state.emergency_id, 0, sizeof(state.emergency_id));
+		state->lease_until = 0;
+	if (state->emergency != 0 && emergency_is_ended(cw, state->emergency_id)) {
+		state->emergency = 0;
+		memset(state->emergency_id, 0, sizeof(state->emergency_id));
 	}
 	if (cw->local.open) {
-		bool adopted = state.emergency != 0 &&
-			       memcmp(state.emergency_id, cw->local.id, 16) == 0;
+		bool adopted = state->emergency != 0 &&
+			       memcmp(state->emergency_id, cw->local.id, 16) == 0;
 
 		/* Once the broker has it, the broker knows whether the owner unlocked. */
 		if (!adopted)
-			state.suspended = 1;
-		state.emergency = 1;
-		memcpy(state.emergency_id, cw->local.id, sizeof(state.emergency_id));
+			state->suspended = 1;
+		state->emergency = 1;
+		memcpy(state->emergency_id, cw->local.id, sizeof(state->emergency_id));
 	}
-	*ret_state = state;
+}
+
+/* @room is used where the page is not all: a copy costs more than the decision. */
+static const struct policy_state *state_view(struct cw *cw, struct policy_state *room) {
+	state_refresh(cw);
+	if (page_is_all(cw))
+		return &cw->last;
+	if (!cw->has_last)
+		*room = (struct policy_state){ 0 };
+	else if (is_between(cw))
+		*room = as_before(&cw->paired, &cw->last);
+	else
+		*room = cw->last;
+	state_overlay(cw, room);
+	return room;
+}
+
+void state_now(struct cw *cw, struct policy_state *ret_state) {
+	struct policy_state room;
+	const struct policy_state *state = state_view(cw, &room);
+
+	*ret_state = *state;
 }
 
 bool broker_is_alive(const struct cw *cw, uint64_t now) {
@@ -129,6 +154,7 @@ void table_take(struct cw *cw, const struct policy_table *table) {
 void pages_take(struct cw *cw, const struct policy_table *table, const struct state_page *page) {
 	page_unmap_state_read(cw->page);
 	cw->page = page;
+	cw->last_generation = 0; /* what was read is another page's */
 	/* Another broker, perhaps: nothing of the one before decides. */
 	next_is(cw, table);
 	table_turn(cw);
@@ -156,7 +182,7 @@ static enum cw_verdict compiled_decide(const struct cw *cw, uint8_t kind,
 
 enum cw_verdict action_decide(struct cw *cw, uint32_t action, const struct policy_state *state,
 			      uint64_t now, enum cw_reason *ret_reason) {
-	struct policy_state s = *state;
+	struct policy_state unconfirmed;
 	enum cw_verdict verdict;
 	uint32_t index;
 
@@ -167,14 +193,20 @@ enum cw_verdict action_decide(struct cw *cw, uint32_t action, const struct polic
 	if (!cw->table || !cw->has_last || cw->table_index[action] == 0)
 		return compiled_decide(cw, cw->actions[action].kind, state, ret_reason);
 	/* A page never carries a confirmation of something sensitive; nor is one believed. */
-	if (cw->actions[action].kind == CW_KIND_SENSITIVE)
-		s.confirmed = 0;
+	if (cw->actions[action].kind == CW_KIND_SENSITIVE) {
+		unconfirmed = *state;
+		unconfirmed.confirmed = 0;
+		state = &unconfirmed;
+	}
 	index = (uint32_t)cw->table_index[action] - 1;
-	*ret_reason = policy_reason(cw->table, &s, index, now);
-	verdict = policy_decide(cw->table, &s, index, now);
+	verdict = policy_decide(cw->table, state, index, now);
+	if (verdict == CW_ALLOW) {
+		*ret_reason = policy_reason_of_allow(cw->table, state, index);
+		return CW_ALLOW;
+	}
+	*ret_reason = policy_reason(cw->table, state, index, now);
 	/* Nobody can sign in or unlock while no broker answers: care has its other way in. */
-	if (verdict != CW_ALLOW && cw->actions[action].kind == CW_KIND_CARE &&
-	    now >= s.lease_until) {
+	if (cw->actions[action].kind == CW_KIND_CARE && now >= state->lease_until) {
 		*ret_reason = CW_REASON_DEGRADED;
 		verdict = CW_BREAK_GLASS;
 	}
@@ -182,12 +214,11 @@ enum cw_verdict action_decide(struct cw *cw, uint32_t action, const struct polic
 }
 
 enum cw_verdict cw_check(struct cw *cw, uint32_t action, enum cw_reason *ret_reason) {
-	struct policy_state state;
+	struct policy_state room;
+	const struct policy_state *state = state_view(cw, &room);
 	enum cw_reason reason;
-	enum cw_verdict verdict;
+	enum cw_verdict verdict = action_decide(cw, action, state, clock_boot_ms(), &reason);
 
-	state_now(cw, &state);
-	verdict = action_decide(cw, action, &state, clock_boot_ms(), &reason);
 	if (ret_reason)
 		*ret_reason = reason;
 	return verdict;
