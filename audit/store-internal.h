@@ -11,7 +11,7 @@
 
 #define STORE_FILE           "careward.db"
 #define STORE_APPLICATION_ID 0x43617265 /* "Care" */
-#define STORE_LOG_ROOM       524288     /* bytes of the log: 60 entries between checkpoints */
+#define STORE_LOG_ROOM       1048576    /* bytes of the log, which is moved when half of it is full */
 
 #define STORE_HASH 32u /* SHA-256, and an Ed25519 public key */
 
@@ -56,6 +56,7 @@ struct store {
 	bool committing; /* the only time when SQLite may commit a change     */
 	bool broken;
 	bool scrub; /* something was erased that the log still holds      */
+	int n_log;  /* pages in the log since it was begun anew           */
 
 	struct store_statement *statements;
 	size_t n_statements, n_statements_held;

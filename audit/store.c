@@ -47,6 +47,13 @@ static int on_commit(void *userdata) {
 	return store->committing ? 0 : 1;
 }
 
+static int on_log(void *userdata, sqlite3 *db, const char *name, int n_pages) {
+	struct store *store = userdata;
+
+	store->n_log = n_pages;
+	return SQLITE_OK;
+}
+
 /* The directory's path without links; SQLite has no openat(). Return: 0; -errno. */
 static int path_of(int dirfd, const char *name, char **ret_path) {
 	char link[64], directory[PATH_MAX];
@@ -204,6 +211,7 @@ static int connect_store(struct store *store) {
 	}
 	if (store->mode == STORE_READ_WRITE) {
 		(void)sqlite3_commit_hook(db, on_commit, store);
+		(void)sqlite3_wal_hook(db, on_log, store);
 		fill_log(db);
 	}
 	memcpy(store->device_id, device_id, sizeof(device_id));
@@ -437,6 +445,12 @@ int store_reopen(struct store *store) {
 	return r;
 }
 
+bool store_wants_checkpoint(const struct store *store) {
+	/* Of pages of 4 KiB, each with a head of 24 bytes. */
+	return store && !store->broken && store->depth == 0 && store->mode == STORE_READ_WRITE &&
+	       store->n_log > STORE_LOG_ROOM / 2 / 4120;
+}
+
 int store_checkpoint(struct store *store) {
 	int rc, n_log = 0, n_done = 0;
 
@@ -460,6 +474,7 @@ int store_checkpoint(struct store *store) {
 	if (store->scrub)
 		fill_log(store->db);
 	store->scrub = false;
+	store->n_log = 0; /* the next page begins it anew */
 	return 0;
 }
 

@@ -96,6 +96,9 @@ int store_reopen(struct store *store);
  */
 int store_checkpoint(struct store *store);
 
+/* Is the room that the log has from the beginning half full? */
+bool store_wants_checkpoint(const struct store *store);
+
 /*
  * store_prepare() - a prepared statement, from the store's cache
  * @sql:  a string literal: the cache is keyed by its address

@@ -423,6 +423,14 @@ static void copy_accounts(struct engine *e, const struct moment *now) {
 	e->copied_seq = seq;
 }
 
+/* A log that outgrows its room is slower to write to. One that a reader keeps waits for the tick. */
+static void move_log(struct engine *e, const struct moment *now) {
+	if (!store_wants_checkpoint(e->store) || now->boot_ms < e->log_kept_ms + ENGINE_TICK_MS)
+		return;
+	if (store_checkpoint(e->store) < 0)
+		e->log_kept_ms = now->boot_ms;
+}
+
 static void tick_store(struct engine *e, const struct moment *now) {
 	/* What was in the way is gone: the next engine has its store. */
 	if (store_is_back(e))
@@ -492,6 +500,7 @@ void engine_breathe(struct engine *engine) {
 /*
  * Everything that was ready has been dealt with. A seal that is due is made now,
  * when whoever waited has his answer; one that follows another waits for the tick.
+ * So is the log moved into the database.
  */
 static void on_before(uv_prepare_t *before) {
 	struct engine *e = before->data;
@@ -500,6 +509,7 @@ static void on_before(uv_prepare_t *before) {
 	peers_reap(e);
 	if (now.boot_ms - e->sealed_ms >= ENGINE_TICK_MS)
 		seal(e, &now);
+	move_log(e, &now);
 	/* An embedded engine lives for its one client. */
 	if (e->setup->embedded && !e->peers)
 		engine_stop(e);

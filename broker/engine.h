@@ -155,6 +155,7 @@ struct engine {
 	uint64_t copied_seq;     /* journal_accounts_seq() of the copy of the accounts     */
 	bool copied;
 	uint64_t sealed_ms;      /* boot time of the last seal                            */
+	uint64_t log_kept_ms;    /* when a reader kept the log from being moved          */
 	uv_timer_t *timer;
 	uv_prepare_t *before;    /* runs before the loop waits                            */
 	uv_poll_t *control;

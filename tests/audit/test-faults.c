@@ -464,7 +464,7 @@ START_TEST(jr14_a_full_disk_loses_nothing) {
 	(void)snprintf(path, sizeof(path), "%s/small", fx.directory);
 	ck_assert_int_eq(mkdir(path, 0700), 0);
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("small", path, "tmpfs", 0, "size=1152k,mode=700") < 0) {
+	    mount("small", path, "tmpfs", 0, "size=1664k,mode=700") < 0) {
 		loudly_skip(strerror(errno));
 		return;
 	}

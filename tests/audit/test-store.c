@@ -489,6 +489,31 @@ START_TEST(the_log_has_its_room_at_once) {
 }
 END_TEST
 
+START_TEST(a_log_that_is_half_full_wants_to_be_moved) {
+	struct journal_entry e = fixture_entry(1);
+	struct store *reader = NULL;
+	unsigned n = 0;
+
+	ck_assert_int_eq(store_checkpoint(fx.store), 0);
+	ck_assert(!store_wants_checkpoint(fx.store));
+	for (; n < 1000 && !store_wants_checkpoint(fx.store); ++n)
+		ck_assert_int_eq(journal_append(fx.store, &e), 0);
+	ck_assert_uint_gt(n, 30);
+	ck_assert_uint_lt(n, 130);
+	ck_assert_int_eq(store_begin(fx.store), 0);
+	ck_assert(!store_wants_checkpoint(fx.store));
+	store_rollback(fx.store);
+	ck_assert_int_eq(store_checkpoint(fx.store), 0);
+	ck_assert(!store_wants_checkpoint(fx.store));
+	ck_assert_int_eq(journal_append(fx.store, &e), 0);
+	ck_assert(!store_wants_checkpoint(fx.store));
+	ck_assert_int_eq(store_open(fx.dirfd, STORE_READ_ONLY, NULL, &reader), 0);
+	ck_assert(!store_wants_checkpoint(reader));
+	reader = store_close(reader);
+	ck_assert(!store_wants_checkpoint(NULL));
+}
+END_TEST
+
 /* Sealing. */
 
 START_TEST(what_is_sealed_opens_in_its_place_only) {
@@ -617,6 +642,7 @@ int main(void) {
 	tcase_add_test(tc, a_prepared_statement_is_kept_by_its_address);
 	tcase_add_test(tc, a_checkpoint_waits_for_nobody);
 	tcase_add_test(tc, the_log_has_its_room_at_once);
+	tcase_add_test(tc, a_log_that_is_half_full_wants_to_be_moved);
 	tcase_add_loop_test(tc, what_is_sealed_opens_in_its_place_only, 0, 5);
 	tcase_add_test(tc, sealing_checks_the_room);
 	tcase_add_test(tc, two_seals_of_one_thing_differ);
