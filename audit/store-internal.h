@@ -11,7 +11,7 @@
 
 #define STORE_FILE           "careward.db"
 #define STORE_APPLICATION_ID 0x43617265 /* "Care" */
-#define STORE_LOG_ROOM       1048576    /* bytes of the log, which is moved when half of it is full */
+#define STORE_LOG_ROOM       1048576    /* bytes of the log; moved when half full */
 
 #define STORE_HASH 32u /* SHA-256, and an Ed25519 public key */
 

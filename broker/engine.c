@@ -423,7 +423,7 @@ static void copy_accounts(struct engine *e, const struct moment *now) {
 	e->copied_seq = seq;
 }
 
-/* A log that outgrows its room is slower to write to. One that a reader keeps waits for the tick. */
+/* A log that outgrows its room is slower. One that a reader keeps waits for the tick. */
 static void move_log(struct engine *e, const struct moment *now) {
 	if (!store_wants_checkpoint(e->store) || now->boot_ms < e->log_kept_ms + ENGINE_TICK_MS)
 		return;

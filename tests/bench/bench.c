@@ -2,7 +2,8 @@
 /*
  * bench - what Careward costs, next to what cannot be avoided
  *
- *	bench [--quick] [--format table|json] [--dir DIRECTORY] [--only GROUP]
+ *	bench [--quick] [--format table|json] [--dir DIRECTORY] [--only GROUP] [--entries N]
+ *	      [--picture FILE.svg]
  *
  * See docs/performance.md.
  */
@@ -30,7 +31,8 @@ static const struct group {
 	{ "check", rows_check },       { "record", rows_record }, { "glass", rows_glass },
 	{ "password", rows_password }, { "verify", rows_verify },
 	{ "tokens", rows_tokens },     { "key", rows_key },
-	{ "proof", rows_proof },
+	{ "proof", rows_proof },       { "client", rows_client },
+	{ "sign-in", rows_sign_in },   { "growth", rows_growth },
 };
 
 /* The format comes with the rest, as a check macro passes it. */
@@ -120,7 +122,9 @@ int bench_scratch(struct bench *b, const char *name, char *ret_path, size_t n_pa
 static _Noreturn void usage(int status) {
 	(void)fprintf(status ? stderr : stdout,
 	              "usage: bench [--quick] [--format table|json] [--dir DIRECTORY] [--only GROUP]\n"
-	              "groups: check, record, glass, password, verify, tokens, key, proof\n");
+	              "             [--entries N] [--picture FILE.svg]\n"
+	              "groups: check, record, glass, password, verify, tokens, key, proof, client,\n"
+	              "        sign-in, growth (with --entries of the largest journal)\n");
 	exit(status);
 }
 
@@ -135,7 +139,8 @@ int main(int argc, char **argv) {
 	static const struct option options[] = {
 		{ "quick", no_argument, NULL, 'q' },        { "format", required_argument, NULL, 'f' },
 		{ "dir", required_argument, NULL, 'd' },    { "only", required_argument, NULL, 'o' },
-		{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+		{ "entries", required_argument, NULL, 'e' }, { "help", no_argument, NULL, 'h' },
+		{ "picture", required_argument, NULL, 'p' }, { NULL, 0, NULL, 0 },
 	};
 	const char *dir = NULL, *only = NULL;
 	int option;
@@ -149,6 +154,10 @@ int main(int argc, char **argv) {
 			dir = optarg;
 		else if (option == 'o')
 			only = optarg;
+		else if (option == 'e' && atoi(optarg) >= 1000)
+			bench.entries = (unsigned)atoi(optarg);
+		else if (option == 'p')
+			bench.picture = optarg;
 		else
 			usage(option == 'h' ? 0 : 2);
 	}

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BENCH_ROWS_MAX 64u
+#define BENCH_ROWS_MAX 128u
 #define BENCH_ROUNDS_MAX 32u
 #define BENCH_CONTENDERS_MAX 8u
 
@@ -53,6 +53,8 @@ struct row {
 struct bench {
 	bool quick;        /* only show that it works                                */
 	bool json;
+	const char *picture; /* file to draw growth into; NULL: none                 */
+	unsigned entries;  /* of the largest journal that growth is shown with        */
 	char dir[256];     /* ours; removed at the end                               */
 	char storage[32];  /* kind of file system that dir is on                     */
 	char config[256];  /* profile that the device is made of                     */
@@ -98,5 +100,8 @@ void rows_proof(struct bench *b);
 void rows_verify(struct bench *b);
 void rows_key(struct bench *b);
 void rows_tokens(struct bench *b);
+void rows_client(struct bench *b);
+void rows_sign_in(struct bench *b);
+void rows_growth(struct bench *b);
 
 #endif

@@ -71,7 +71,8 @@ START_TEST(crc_is_that_of_any_bytes_of_any_length) {
 	}
 	for (uint32_t n = 0; n <= 520; ++n)
 		for (uint32_t from = 0; from < 9; ++from)
-			ck_assert_msg(policy_crc32(bytes + from, n, n) == slow_crc(bytes + from, n, n),
+			ck_assert_msg(policy_crc32(bytes + from, n, n) ==
+			                      slow_crc(bytes + from, n, n),
 			              "%u bytes from %u on", n, from);
 }
 END_TEST
