@@ -79,7 +79,7 @@ static struct journal_entry entry_of(const struct history *h, unsigned i) {
 
 	e.at.wall_ms = 1767225600000 + (int64_t)((double)i / h->n * (double)YEAR_MS);
 	e.detail = detail;
-	if (h->n >= EMERGENCIES && i % (h->n / EMERGENCIES) == 0) {
+	if (h->n >= 20 * EMERGENCIES && i % (h->n / EMERGENCIES) == 0) {
 		e.event = EVENT_EMERGENCY_STARTED;
 		e.has_emergency = true;
 		e.account = 0;
