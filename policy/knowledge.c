@@ -133,15 +133,18 @@ static uint64_t known_until(const struct policy_told *told, uint32_t n, uint64_t
   requires \separated(told + (0 .. N_told(n) - 1), ret_knowledge);
   terminates \true;
   assigns *ret_knowledge;
-  ensures exactly_now: \forall integer i; 0 <= i < 32 ==>
-    (Bit(ret_knowledge->true_now, i) <==> i < n && True_at(told + i, now_ms)) &&
+  ensures true_now: \forall integer i; 0 <= i < 32 ==>
+    (Bit(ret_knowledge->true_now, i) <==> i < n && True_at(told + i, now_ms));
+  ensures false_now: \forall integer i; 0 <= i < 32 ==>
     (Bit(ret_knowledge->false_now, i) <==> i < n && False_at(told + i, now_ms));
-  ensures exactly_later: \forall integer i; 0 <= i < 32 ==>
-    (Bit(ret_knowledge->true_later, i) <==> i < n && Stays_true(told + i)) &&
+  ensures true_later: \forall integer i; 0 <= i < 32 ==>
+    (Bit(ret_knowledge->true_later, i) <==> i < n && Stays_true(told + i));
+  ensures false_later: \forall integer i; 0 <= i < 32 ==>
     (Bit(ret_knowledge->false_later, i) <==> i < n && Stays_false(told + i));
-  ensures later_is_known_now: \forall integer i; 0 <= i < 32 ==>
-    (Bit(ret_knowledge->true_later, i) ==> Bit(ret_knowledge->true_now, i)) &&
-    (Bit(ret_knowledge->false_later, i) ==> Bit(ret_knowledge->false_now, i));
+  ensures true_later_is_known_now: \forall integer i; 0 <= i < 32 ==>
+    Bit(ret_knowledge->true_later, i) ==> Bit(ret_knowledge->true_now, i);
+  ensures false_later_is_known_now: \forall integer i; 0 <= i < 32 ==>
+    Bit(ret_knowledge->false_later, i) ==> Bit(ret_knowledge->false_now, i);
   ensures nothing_is_both: \forall integer i; 0 <= i < 32 ==>
     !(Bit(ret_knowledge->true_now, i) && Bit(ret_knowledge->false_now, i));
   ensures holds_until: \forall integer i, t;
