@@ -13,6 +13,7 @@ tmux new-session -d -x 80 -y 24 -s demo "TERM=screen-256color '$demo'; echo left
 shows "commissioning hands out one-time passwords" "one-time password" || exit 1
 secret=$(screen | awk '$1 == "lee" { print $NF }')
 [ -n "$secret" ] && ok "the nurse has one" || not_ok "the nurse has one"
+doctors=$(screen | awk '$1 == "okafor" { print $NF }')
 
 # The command line in a second terminal, at the same broker (threats: PM-09).
 socket=$(screen | awk '$1 == "--socket" { print $2 }')
@@ -120,14 +121,53 @@ shows "two touches break the glass" "EMERGENCY  Care is open to everybody"
 keys 3
 shows "care works" "The therapy runs."
 keys Enter
-shows "other functions ask the owner to unlock" "Password:"
+shows "who signs in then is asked who it is: it may be somebody else" "Name:"
 keys Escape
-hides "which can be given up" "Password:"
+hides "which can be given up" "Name:"
 keys e
 shows "a person ends it, and is asked why" "Why was the glass broken?"
 keys 2
 shows "the reason is taken" "Thank you."
 hides "the banner is gone" "EMERGENCY  Care is open"
+
+# The former owner has gone. Whoever else comes must not be sent back to that password.
+keys Enter
+shows "after an emergency the seat asks who it is" "Name:"
+text mallory
+keys Enter
+shows "whoever it says it is" "Password:"
+text wrong
+keys Enter
+shows "somebody else's wrong try" "Enter: once more    Esc: back"
+keys Enter
+shows "is no end of it" "Name:"
+text okafor
+keys Enter
+shows "the physician comes" "Password:"
+text "$doctors"
+keys Enter
+shows "whose password is a one-time one" "can only be changed"
+text "seven quiet orchards by noon"
+keys Enter
+shows "it is changed" "New password again"
+text "seven quiet orchards by noon"
+keys Enter
+shows "and the seat is taken over" "Signed in: Dr Okafor"
+shows "as a handover" "Handed over"
+keys l
+shows "locked by the physician" "The screen is locked."
+keys 3
+shows "care on a locked screen asks who it is as well" "Name:"
+text lee
+keys Enter
+shows "the nurse is back" "Password:"
+text "green marmalade 41 hats"
+keys Enter
+shows "and takes the seat over again" "Signed in: Nurse Lee"
+# One wrong try was her own, before the emergency; the one after it was not hers.
+shows "nobody else's wrong try counts against her" "Failures since then: 1"
+keys o
+shows "nobody is there" "Nobody is signed in here."
 
 # Without an F10 key: Esc 0, twice.
 keys Escape 0

@@ -148,7 +148,6 @@ static const char *title(const struct pump *pump) {
 	static const char *const titles[] = {
 		[0] = " Confirm ",
 		[CW_PURPOSE_SIGN_IN] = " Sign in ",
-		[CW_PURPOSE_UNLOCK] = " Unlock - somebody else: Esc, then Enter ",
 		[CW_PURPOSE_REAUTH] = " Confirm that it is you ",
 		[CW_PURPOSE_CHANGE] = " Change your password ",
 	};

@@ -335,11 +335,9 @@ static void begin(struct pump *pump, enum cw_purpose purpose) {
 	pump_note(pump, "%s", message_text("disconnected"));
 }
 
+/* Not CW_PURPOSE_UNLOCK, which asks for the owner alone: whoever stands here may be somebody else. */
 void pump_touch_sign_in(struct pump *pump) {
-	if (pump->status.suspended)
-		begin(pump, CW_PURPOSE_UNLOCK);
-	else
-		begin(pump, CW_PURPOSE_SIGN_IN);
+	begin(pump, CW_PURPOSE_SIGN_IN);
 }
 
 void pump_touch_again(struct pump *pump) {
@@ -406,10 +404,8 @@ void pump_touch_action(struct pump *pump, uint32_t action, int64_t now_ms) {
 		return;
 	if (verdict == CW_ALLOW)
 		use(pump, action);
-	else if (verdict == CW_SIGN_IN)
-		begin(pump, CW_PURPOSE_SIGN_IN);
-	else if (verdict == CW_UNLOCK)
-		begin(pump, CW_PURPOSE_UNLOCK);
+	else if (verdict == CW_SIGN_IN || verdict == CW_UNLOCK)
+		pump_touch_sign_in(pump);
 	else if (sensitive && action == CW_ACT_SETTINGS_LIMITS &&
 	         (verdict == CW_CONFIRM || verdict == CW_REAUTH))
 		approve_limit(pump);
