@@ -85,8 +85,18 @@ shows "then the nurse is in" "Signed in: Nurse Lee"
 shows "with the last sign-in and the failures since" "Failures since then: 0"
 keys 3
 shows "care is given" "The therapy runs."
+text 3555
+shows "digits in a row are a code, and no keys" "Keys in a row are taken for a code"
+sleep 1
+screen | grep -qF "A bolus" && not_ok "a code gives no bolus" || ok "a code gives no bolus"
+keys 5
+shows "one digit is a key again" "A bolus of 2 ml is given."
 keys 8
 shows "a guarded action is done when it is recorded" "The brightness is 80 %."
+keys 6
+shows "a high-risk drug asks for a second person, here by name" "A second person: check it"
+keys Escape
+hides "who may be absent" "A second person: check it"
 keys 9
 shows "what the role does not include is refused in words" "Your role does not include this."
 keys h
@@ -120,12 +130,22 @@ keys F10
 shows "two touches break the glass" "EMERGENCY  Care is open to everybody"
 keys 3
 shows "care works" "The therapy runs."
+keys 7
+shows "what is no care opens no dialog in an emergency" "In an emergency care alone is open."
+keys 4
+shows "so that care goes on" "The rate is 6.0 ml/h."
 keys Enter
 shows "who signs in then is asked who it is: it may be somebody else" "Name:"
+shows "the dialog says which keys do care now" "F1 stop  F2 silence  F3-F6 care"
+keys F4
+shows "and so they do" "The rate is 7.0 ml/h."
+keys F1
+shows "and stop, too" "The therapy is stopped."
 keys Escape
 hides "which can be given up" "Name:"
 keys e
 shows "a person ends it, and is asked why" "Why was the glass broken?"
+shows "the list of reasons says what stops" "F1 stops the therapy"
 keys 2
 shows "the reason is taken" "Thank you."
 hides "the banner is gone" "EMERGENCY  Care is open"

@@ -77,7 +77,7 @@ static void draw_actions(struct pump *pump) {
 		put(ROW_ACTIONS + (int)i, 1, "%u  %-26s", (i + 1) % 10, pump_actions[i].label);
 		attrset(A_NORMAL);
 		if (on && CW_ACT_TABLE[i].kind == CW_KIND_ALWAYS)
-			put(ROW_ACTIONS + (int)i, 32, "always; F%u while a dialog is open", i + 1);
+			put(ROW_ACTIONS + (int)i, 32, "always; F%u: at once, whatever is open", i + 1);
 		else
 			put(ROW_ACTIONS + (int)i, 32, "%-47.47s", on ? "" : words);
 	}
@@ -106,7 +106,7 @@ static void draw_bottom(const struct pump *pump, int64_t now_ms) {
 					   : " EMERGENCY  Care is open to everybody. E ends it.");
 	put(bottom(ROW_KEYS), 1, "%-79s",
 	         pump_is_silent(pump)
-			 ? "Enter sign in    C patient comes or goes    Q leave"
+			 ? "Enter sign in    I by name    C patient comes or goes    Q leave"
 			 : "Enter hand over  L lock  O sign out  H history  W password  C patient  Q leave");
 	if (pump->status.emergency)
 		bar(bottom(ROW_GLASS), " The glass is broken. Press E when the emergency is over.");
@@ -149,6 +149,7 @@ static const char *title(const struct pump *pump) {
 		[0] = " Confirm ",
 		[CW_PURPOSE_SIGN_IN] = " Sign in ",
 		[CW_PURPOSE_REAUTH] = " Confirm that it is you ",
+		[CW_PURPOSE_WITNESS] = " A second person checks: a tap, a card, or a name ",
 		[CW_PURPOSE_CHANGE] = " Change your password ",
 	};
 	unsigned which = (unsigned)pump->purpose;
@@ -156,12 +157,17 @@ static const char *title(const struct pump *pump) {
 	return which < sizeof(titles) / sizeof(titles[0]) && titles[which] ? titles[which] : "";
 }
 
+/* What works while the box covers the pump's keys. */
+static const char *urgent_keys(const struct pump *pump) {
+	return pump->status.emergency ? "F1 stop  F2 silence  F3-F6 care" : "F1 stop  F2 silence";
+}
+
 /* The password is being checked: nothing that is typed now means anything. */
 static void draw_checking(const struct pump *pump) {
 	box_at(6, 4);
 	put(6, 8, "%s", title(pump));
 	put(7, 8, "One moment ...");
-	put(8, 8, "Esc: give up");
+	put(8, 8, "Esc: give up    %s", urgent_keys(pump));
 }
 
 static void draw_failed(const struct pump *pump) {
@@ -169,25 +175,48 @@ static void draw_failed(const struct pump *pump) {
 	put(6, 8, "%s", title(pump));
 	for (unsigned i = 0; i < pump->failed_lines; ++i)
 		put(7 + (int)i, 8, "%.64s", pump->notes[PUMP_NOTES - pump->failed_lines + i]);
-	put(12, 8, "%s", pump->purpose != 0 ? "Enter: once more    Esc: back" : "Enter: back");
+	put(12, 8, "%s    %s", pump->purpose != 0 ? "Enter: once more    Esc: back" : "Enter: back",
+	    urgent_keys(pump));
+}
+
+static void draw_choices(const struct pump *pump, int row) {
+	const char *p = pump->dialog.prompt.text;
+
+	for (unsigned i = 1; *p != '\0' && row < 12; ++i) {
+		size_t n = strcspn(p, "\n");
+
+		put(row++, 10, "%u  %.*s", i, n < 60 ? (int)n : 60, p);
+		p += n + (p[n] == '\n');
+	}
+	put(12, 8, "Its number    Esc: give up    %s", urgent_keys(pump));
 }
 
 static void draw_dialog(const struct pump *pump) {
 	const struct pump_dialog *d = &pump->dialog;
 	unsigned long field = (unsigned long)d->prompt.field;
 	unsigned characters = 0;
+	/* Nothing is typed: the card, badge or key is moved. */
+	bool is_hand = d->prompt.field == CW_FIELD_TOUCH || d->prompt.field == CW_FIELD_INSERT;
 
 	box_at(6, 8);
 	put(6, 8, "%s", title(pump));
-	(void)wrapped(wrapped(7, 9, message_text(d->prompt.message)), 10, d->prompt.text);
-	if (d->prompt.field == CW_FIELD_CONFIRM) {
-		put(11, 8, "Y: yes    N: no");
+	if (d->prompt.field == CW_FIELD_CHOICE) {
+		draw_choices(pump, wrapped(7, 8, message_text(d->prompt.message)));
 		return;
 	}
+	(void)wrapped(wrapped(7, 9, message_text(d->prompt.message)), 10, d->prompt.text);
+	if (d->prompt.field == CW_FIELD_CONFIRM) {
+		put(11, 8, "Y: yes    N: no    %s", urgent_keys(pump));
+		return;
+	}
+	put(12, 8, "%s    %s", is_hand ? "Esc: give up" : "Enter: go on    Esc: give up",
+	    urgent_keys(pump));
+	if (is_hand)
+		return;
 	put(11, 8, "%s: ", message_words(MESSAGE_FIELD, field));
 	for (unsigned i = 0; i < d->n; ++i)
 		characters += ((unsigned char)d->typed[i] & 0xc0) != 0x80;
-	if (d->prompt.is_secret) {
+	if (d->prompt.is_secret || pump_is_pin(pump)) {
 		for (unsigned i = 0; i < characters && i < 40; ++i)
 			addch('*');
 	} else {
@@ -196,7 +225,6 @@ static void draw_dialog(const struct pump *pump) {
 	attron(A_REVERSE);
 	addch(' ');
 	attroff(A_REVERSE);
-	put(12, 8, "Enter: go on    Esc: give up");
 }
 
 static void draw_reason(void) {
@@ -204,7 +232,7 @@ static void draw_reason(void) {
 	put(6, 8, "The emergency is over. Why was the glass broken?");
 	for (unsigned i = 0; i < pump_n_reasons; ++i)
 		put(7 + (int)i, 10, "%u  %s", i + 1, pump_reasons[i]);
-	put(8 + (int)pump_n_reasons, 8, "Esc: later");
+	put(8 + (int)pump_n_reasons, 8, "Esc: later    F1 stops the therapy, F2 silences the alarm");
 }
 
 static void draw_history(const struct pump *pump) {
@@ -253,20 +281,20 @@ void draw_commissioning(const struct hospital *h) {
 
 	erase();
 	bar(ROW_HEAD, " INFUSION PUMP - commissioning, done by the command line careward");
-	put(2, 1, "%-10s %-20s %-10s %s", "name", "shown as", "role", "one-time password");
+	put(2, 1, "%-8s %-18s %-10s %s", "name", "shown as", "role", "one-time password");
 	mvhline(3, 0, ACS_HLINE, WIDTH);
 	for (unsigned i = LEE; i < N_PEOPLE; ++i) {
 		const struct person *p = &h->people[i];
 
-		put(row++, 1, "%-10s %-20s %-10s %s%s", p->name, p->display, p->role,
+		put(row++, 1, "%-8s %-18s %-10s %s%s", p->name, p->display, p->role,
 		         p->has_changed ? p->password : p->one_time,
 		         p->has_changed ? " (changed)" : "");
 	}
-	put(row + 1, 1, "%-10s %-20s %-10s %s", h->people[ADAMS].name, h->people[ADAMS].display,
+	put(row + 1, 1, "%-8s %-18s %-10s %s", h->people[ADAMS].name, h->people[ADAMS].display,
 	         h->people[ADAMS].role, "changed already, to:");
-	put(row + 2, 43, "%s", h->people[ADAMS].password);
-	if (h->people[KIM].has_changed)
-		put(row + 3, 1, "Card, key and badge are kim's; how to move them is said at the pump.");
+	put(row + 2, 39, "%s", h->people[ADAMS].password);
+	if (h->people[KIM].has_changed || h->people[SORA].has_changed || h->people[BERG].has_changed)
+		put(row + 3, 1, "berg has the card, sora the key, kim the badge: the pump says how to move them.");
 	put(row + 4, 1, "Recovery code:  %s", h->recovery);
 	put(row + 5, 1, "Anchor:         %.32s", h->anchor);
 	put(row + 6, 1, "                %.32s", h->anchor + 32);

@@ -13,17 +13,18 @@
 /* What is enrolled, and what a hand does for it first. */
 static const struct {
 	const char *what;
+	enum who who;
 	enum cw_factor factor;
 	const char *first;  /* NULL: nothing                                           */
 	const char *answers[3];
 	const char *last[2];
 } things[] = {
-	{ "card", CW_FACTOR_SMARTCARD, "@slot0 insert", { "1", HANDS_CARD_PIN, NULL },
+	{ "card", BERG, CW_FACTOR_SMARTCARD, "@slot0 insert", { "1", HANDS_CARD_PIN, NULL },
 	  { "@slot0 pull" } },
-	{ "security key", CW_FACTOR_FIDO2, "@key-control set-pin " HANDS_KEY_PIN,
+	{ "security key", SORA, CW_FACTOR_FIDO2, "@key-control set-pin " HANDS_KEY_PIN,
 	  { HANDS_KEY_PIN, NULL }, { "@key-control touching manual", "@key-control unplug" } },
-	{ "badge", CW_FACTOR_BADGE, NULL, { "@reader tap " HANDS_BADGE, NULL }, { NULL } },
-	{ "code of the badge", CW_FACTOR_CODE, NULL, { HANDS_CODE, HANDS_CODE, NULL }, { NULL } },
+	{ "badge", KIM, CW_FACTOR_BADGE, NULL, { "@reader tap " HANDS_BADGE, NULL }, { NULL } },
+	{ "code of the badge", KIM, CW_FACTOR_CODE, NULL, { HANDS_CODE, HANDS_CODE, NULL }, { NULL } },
 };
 
 static bool is_asked_for(const struct places *places, enum cw_factor factor) {
@@ -51,19 +52,33 @@ static bool enrol_one(struct player *p, const char *name, size_t i) {
 	return done;
 }
 
-static void enrol_all(struct hands *hands, struct player *p, const char *name) {
+static void enrol_all(struct hands *hands, struct player *p, const struct hospital *h) {
 	bool done[sizeof(things) / sizeof(things[0])] = { false };
 
 	for (size_t i = 0; i < sizeof(things) / sizeof(things[0]); ++i)
 		if (is_asked_for(hands->places, things[i].factor))
-			done[i] = enrol_one(p, name, i);
+			done[i] = enrol_one(p, h->people[things[i].who].name, i);
 	hands->card = done[0];
 	hands->key = done[1];
 	hands->badge = done[2] && done[3];
 }
 
+/* Who is given something has signed in before. Return: false: somebody cannot. */
+static bool first_sign_ins(const struct places *places, struct hospital *h) {
+	for (size_t i = 0; i < sizeof(things) / sizeof(things[0]); ++i) {
+		struct person *p = &h->people[things[i].who];
+
+		if (p->has_changed || !is_asked_for(places, things[i].factor))
+			continue;
+		if (hospital_first_sign_in(h, things[i].who) != 0)
+			return false;
+		p->has_changed = true;
+	}
+	return true;
+}
+
 void hands_enrol(struct hands *hands, struct hospital *h) {
-	const struct person *adams = &h->people[ADAMS], *kim = &h->people[KIM];
+	const struct person *adams = &h->people[ADAMS];
 	const char *const answers[] = { adams->password, NULL };
 	struct player player;
 
@@ -71,19 +86,18 @@ void hands_enrol(struct hands *hands, struct hospital *h) {
 	if (!hands->places->room ||
 	    (!hands->places->with_card && !hands->places->with_key && !hands->places->with_badge))
 		return;
-	if (hospital_first_sign_in(h, KIM) != 0 ||
+	if (!first_sign_ins(hands->places, h) ||
 	    player_open(&player, h->broker->main, h->broker->uid) < 0)
 		return;
-	h->people[KIM].has_changed = true;
 	player.places = hands->places;
 	/* One that lies in the reader would be taken for whoever signs in. */
 	(void)player_hand(&player, "@slot0 pull");
 	(void)player_wait(&player, CW_EVENT_NONE, SETTLE_MS);
 	if (player_sign_in(&player, CW_PURPOSE_SIGN_IN, adams->name, answers) &&
 	    player.last.kind == CW_EVENT_SIGNED_IN)
-		enrol_all(hands, &player, kim->name);
+		enrol_all(hands, &player, h);
 	else
-		(void)printf("  nothing for %s: %s\n", kim->name, message_text(player.last.message));
+		(void)printf("  nothing is enrolled: %s\n", message_text(player.last.message));
 	(void)cw_sign_out(player.cw);
 	(void)player_wait(&player, CW_EVENT_NONE, SETTLE_MS);
 	player_close(&player);
@@ -95,18 +109,17 @@ void hands_line(const struct hands *hands, char ret_line[static HANDS_LINE]) {
 	*p = '\0';
 	if (!hands->card && !hands->key && !hands->badge)
 		return;
-	p += snprintf(p, (size_t)(end - p), "kim:");
 	if (hands->card)
-		p += snprintf(p, (size_t)(end - p), " F6 card %s, PIN %s ",
+		p += snprintf(p, (size_t)(end - p), "berg F9 card %s, PIN %s  ",
 		              hands->is_card_in ? "out" : "in", HANDS_CARD_PIN);
 	if (hands->key)
-		p += snprintf(p, (size_t)(end - p), " F7 %s, PIN %s ",
-		              hands->is_touch_wanted ? "touch key"
+		p += snprintf(p, (size_t)(end - p), "sora F7 %s, PIN %s  ",
+		              hands->is_touch_wanted ? "touch"
 			      : hands->is_key_in     ? "key out"
 						     : "key in",
 		              HANDS_KEY_PIN);
 	if (hands->badge)
-		(void)snprintf(p, (size_t)(end - p), " F8 badge, code %s", HANDS_CODE);
+		(void)snprintf(p, (size_t)(end - p), "kim F8 badge, %s", HANDS_CODE);
 }
 
 static bool move(struct hands *hands, const char *device, const char *line, const char *words,
@@ -128,7 +141,7 @@ static bool move_key(struct hands *hands, char ret_words[static HANDS_LINE]) {
 }
 
 bool hands_move(struct hands *hands, char which, char ret_words[static HANDS_LINE]) {
-	if (which == '6' && hands->card) {
+	if (which == '9' && hands->card) {
 		hands->is_card_in = !hands->is_card_in;
 		return hands->is_card_in ?
 			       move(hands, "slot0", "insert", "put the card in.", ret_words) :

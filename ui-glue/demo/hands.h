@@ -31,7 +31,9 @@ struct hands {
 };
 
 /*
- * hands_enrol() - give one of the staff what the room has; Kim, by Adams
+ * hands_enrol() - give the staff what the room has, by Adams
+ *
+ * Berg the card and Sora the key, who update the software together; Kim the badge.
  *
  * What cannot be enrolled is said on standard output, and left out.
  */
@@ -41,7 +43,7 @@ void hands_enrol(struct hands *hands, struct hospital *h);
 void hands_line(const struct hands *hands, char ret_line[static HANDS_LINE]);
 
 /*
- * hands_move() - '6' the card, in or out; '7' the key, in, touched or out; '8' the badge
+ * hands_move() - '9' the card, in or out; '7' the key, in, touched or out; '8' the badge
  * @ret_words:  what has been done, or could not
  *
  * Return: true; false: there is no such hand.

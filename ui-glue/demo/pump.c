@@ -107,6 +107,8 @@ static void say_time(int64_t wall_ms, char *ret, size_t room) {
 		(void)snprintf(ret, room, "never");
 }
 
+static void use(struct pump *pump, uint32_t action);
+
 /* ---- events ----------------------------------------------------------------------------- */
 
 static void on_signed_in(struct pump *pump, const struct cw_event *e) {
@@ -126,6 +128,8 @@ static void on_signed_in(struct pump *pump, const struct cw_event *e) {
 		return;
 	}
 	pump_note(pump, "Signed in: %.60s", e->text);
+	if (pump->by_token && !pump->was_asked)
+		pump_note(pump, "That was enough: no code and no PIN is asked for now.");
 	pump_note(pump, "Last sign-in: %s. Failures since then: %u", when, e->failures);
 	if (e->failures > 0) {
 		say_time(e->failure_ms, when, sizeof(when));
@@ -146,6 +150,13 @@ static void on_over(struct pump *pump, const struct cw_event *e) {
 		return;
 	pump->attempt = 0;
 	pump->approving = false;
+	if (strcmp(e->message, "witnessed") == 0 || strcmp(e->message, "password-changed") == 0) {
+		pump_note(pump, "%s", message_text(e->message));
+		/* What the two of them have looked at is what is done, now. */
+		if (pump->purpose == CW_PURPOSE_WITNESS)
+			use(pump, pump->wanted);
+		return;
+	}
 	/* Whoever goes on typing a password must not press keys of the pump. */
 	pump->failed_until = pump->now_ms + FAILED_MS;
 	pump->failed_lines = e->wait_ms > 0 ? 3 : 1;
@@ -175,10 +186,9 @@ static void on_authorized(struct pump *pump, const struct cw_event *e) {
 		return;
 	pump->attempt = 0;
 	pump->approving = false;
-	pump->used = CW_ACT_SETTINGS_LIMITS;
+	pump->used = pump->wanted;
 	if (cw_receipt(pump->cw, e->attempt, receipt, &n) < 0 ||
-	    cw_redeem(pump->cw, receipt, n, CW_ACT_SETTINGS_LIMITS, pump->digest,
-	              &pump->serial) < 0)
+	    cw_redeem(pump->cw, receipt, n, pump->wanted, pump->digest, &pump->serial) < 0)
 		pump_note(pump, "%s", message_text("failed"));
 }
 
@@ -219,17 +229,28 @@ static void on_prompt(struct pump *pump, const struct cw_event *e) {
 	explicit_bzero(&pump->dialog, sizeof(pump->dialog));
 	pump->dialog.prompt = prompt;
 	pump->dialog.open = true;
+	/* Typed after the tap, before the question: it was meant for this one and no other. */
+	if (!pump->was_asked && (prompt.field == CW_FIELD_CODE || prompt.field == CW_FIELD_PIN))
+		pump->dialog.n = (unsigned)digits_claim(&pump->digits, pump->dialog.typed,
+		                                        sizeof(pump->dialog.typed) - 1);
+	digits_wipe(&pump->digits);
+	pump->was_asked = true;
 }
 
 /* Something lies at the reader, or was held to it: whoever it is wants to sign in. */
 static void on_token(struct pump *pump, const struct cw_event *e) {
 	static const char *const presented[] = { "card-inserted", "key-inserted", "badge-tapped" };
 
-	for (size_t i = 0; i < sizeof(presented) / sizeof(presented[0]); ++i)
-		if (strcmp(e->message, presented[i]) == 0 && pump->attempt == 0) {
-			pump_touch_sign_in(pump);
-			return;
-		}
+	for (size_t i = 0; i < sizeof(presented) / sizeof(presented[0]); ++i) {
+		if (strcmp(e->message, presented[i]) != 0)
+			continue;
+		digits_presented(&pump->digits, pump->now_ms);
+		if (pump->attempt != 0)
+			break;
+		pump_touch_sign_in(pump);
+		pump->by_token = true;
+		return;
+	}
 	pump_note(pump, "%s", message_text(e->message));
 }
 
@@ -316,33 +337,57 @@ enum cw_verdict pump_may(struct pump *pump, uint32_t action, const char **ret_wo
 	if (verdict == CW_BREAK_GLASS && reason != CW_REASON_LOCKED)
 		*ret_words = "Not in your role. In an emergency: F10 twice.";
 	else if (verdict == CW_CONFIRM && reason == CW_REASON_WITNESS)
-		*ret_words = "Second person missing. Emergency: F10 twice.";
+		*ret_words = "A second person checks it first.";
 	else if (verdict != CW_ALLOW)
 		*ret_words = message_words(MESSAGE_REASON, (unsigned long)reason);
 	return verdict;
 }
 
-static void begin(struct pump *pump, enum cw_purpose purpose) {
-	pump->approving = false;
+static void prepare(struct pump *pump, enum cw_purpose purpose) {
+	pump->approving = pump->by_token = pump->was_asked = false;
 	pump->purpose = purpose;
 	pump->failed_until = 0;
 	/* Failures that pile up would be a count on the locked screen. */
 	if (pump_is_silent(pump))
 		forget_notes(pump);
-	if (cw_sign_in(pump->cw, purpose, NULL, &pump->attempt) == 0)
+}
+
+static void begin_with(struct pump *pump, enum cw_purpose purpose, enum cw_factor factor) {
+	prepare(pump, purpose);
+	if (cw_sign_in_with(pump->cw, purpose, factor, NULL, &pump->attempt) == 0)
 		return;
 	pump->attempt = 0;
 	pump_note(pump, "%s", message_text("disconnected"));
 }
 
-/* Not CW_PURPOSE_UNLOCK, which asks for the owner alone: whoever stands here may be somebody else. */
+static void begin(struct pump *pump, enum cw_purpose purpose) {
+	begin_with(pump, purpose, CW_FACTOR_NONE);
+}
+
+/* Not CW_PURPOSE_UNLOCK, which asks for the owner alone: it may be somebody else who stands here. */
 void pump_touch_sign_in(struct pump *pump) {
 	begin(pump, CW_PURPOSE_SIGN_IN);
 }
 
+void pump_touch_by_name(struct pump *pump) {
+	begin_with(pump, CW_PURPOSE_SIGN_IN, CW_FACTOR_PASSWORD);
+}
+
+/* A second person, by whatever they have: a tap, a card, a name and a password. */
+static void ask_witness(struct pump *pump, uint32_t action) {
+	prepare(pump, CW_PURPOSE_WITNESS);
+	pump->wanted = action;
+	if (cw_witness(pump->cw, action, "high-risk drug, 2 mg", &pump->attempt) == 0)
+		return;
+	pump->attempt = 0;
+	pump_note(pump, "%s", message_text("disconnected"));
+}
+
 void pump_touch_again(struct pump *pump) {
 	pump->failed_until = 0;
-	if (pump->purpose != 0)
+	if (pump->purpose == CW_PURPOSE_WITNESS)
+		ask_witness(pump, pump->wanted);
+	else if (pump->purpose != 0)
 		begin(pump, pump->purpose);
 }
 
@@ -357,26 +402,39 @@ void pump_touch_password(struct pump *pump) {
 		begin(pump, CW_PURPOSE_CHANGE);
 }
 
-/* What is confirmed is exactly this value, in exactly these words. */
-static void approve_limit(struct pump *pump) {
-	char object[64], words[128];
+/* What is confirmed is exactly this object, in exactly these words. */
+static void approve(struct pump *pump, uint32_t action, const char *object, const char *words) {
 	unsigned n = sizeof(pump->digest);
 
-	pump->new_limit = pump->limit >= 40.0 ? 20.0 : pump->limit + 5.0;
-	(void)snprintf(object, sizeof(object), "limit.rate.max=%.1f ml/h", pump->new_limit);
-	(void)snprintf(words, sizeof(words), "Set the highest rate from %.1f to %.1f ml/h",
-	               pump->limit, pump->new_limit);
+	prepare(pump, 0);
 	if (EVP_Digest(object, strlen(object), pump->digest, &n, EVP_sha256(), NULL) != 1 ||
-	    cw_authorize(pump->cw, CW_ACT_SETTINGS_LIMITS, pump->digest, object, words,
-	                 &pump->attempt) < 0) {
+	    cw_authorize(pump->cw, action, pump->digest, object, words, &pump->attempt) < 0) {
 		pump->attempt = 0;
 		pump_note(pump, "%s", message_text("failed"));
 		return;
 	}
 	pump->approving = true;
-	pump->purpose = 0;
-	pump->failed_until = 0;
+	pump->wanted = action;
 }
+
+static void approve_limit(struct pump *pump) {
+	char object[64], words[128];
+
+	pump->new_limit = pump->limit >= 40.0 ? 20.0 : pump->limit + 5.0;
+	(void)snprintf(object, sizeof(object), "limit.rate.max=%.1f ml/h", pump->new_limit);
+	(void)snprintf(words, sizeof(words), "Set the highest rate from %.1f to %.1f ml/h",
+	               pump->limit, pump->new_limit);
+	approve(pump, CW_ACT_SETTINGS_LIMITS, object, words);
+}
+
+static void approve_update(struct pump *pump) {
+	approve(pump, CW_ACT_SOFTWARE_UPDATE, "pump-2.4.1", "Install version 2.4.1 on this pump");
+}
+
+static void (*const approvals[CW_ACT_COUNT])(struct pump *pump) = {
+	[CW_ACT_SETTINGS_LIMITS] = approve_limit,
+	[CW_ACT_SOFTWARE_UPDATE] = approve_update,
+};
 
 static void use(struct pump *pump, uint32_t action) {
 	enum cw_verdict verdict = CW_DENY;
@@ -394,22 +452,33 @@ static void use(struct pump *pump, uint32_t action) {
 	}
 }
 
+bool pump_is_urgent(const struct pump *pump, uint32_t action) {
+	uint32_t kind = CW_ACT_TABLE[action].kind;
+
+	return kind == CW_KIND_ALWAYS || (kind == CW_KIND_CARE && pump->status.emergency);
+}
+
 void pump_touch_action(struct pump *pump, uint32_t action, int64_t now_ms) {
 	const char *words = "";
 	enum cw_verdict verdict = pump_may(pump, action, &words);
-	bool sensitive = CW_ACT_TABLE[action].kind == CW_KIND_SENSITIVE;
+	bool approved = verdict == CW_CONFIRM || verdict == CW_REAUTH;
 
-	/* What is always allowed does not wait for a dialog. */
-	if (pump->attempt != 0 && CW_ACT_TABLE[action].kind != CW_KIND_ALWAYS)
+	if (pump->attempt != 0 && !pump_is_urgent(pump, action))
 		return;
 	if (verdict == CW_ALLOW)
 		use(pump, action);
+	else if (pump->attempt != 0)
+		return;
+	/* A dialog that opens by mistake would lie over the care that is given now. */
+	else if (pump->status.emergency)
+		pump_note(pump, "In an emergency care alone is open. Enter signs in.");
 	else if (verdict == CW_SIGN_IN || verdict == CW_UNLOCK)
 		pump_touch_sign_in(pump);
-	else if (sensitive && action == CW_ACT_SETTINGS_LIMITS &&
-	         (verdict == CW_CONFIRM || verdict == CW_REAUTH))
-		approve_limit(pump);
-	else if (verdict == CW_REAUTH && !sensitive)
+	else if (approved && approvals[action])
+		approvals[action](pump);
+	else if (verdict == CW_CONFIRM && CW_ACT_TABLE[action].kind == CW_KIND_CARE)
+		ask_witness(pump, action);
+	else if (verdict == CW_REAUTH)
 		begin(pump, CW_PURPOSE_REAUTH);
 	else
 		pump_note(pump, "%s", words);
@@ -514,19 +583,49 @@ void pump_rub_out(struct pump *pump) {
 		d->typed[--d->n] = '\0';
 }
 
+bool pump_is_pin(const struct pump *pump) {
+	const struct pump_dialog *d = &pump->dialog;
+
+	return d->prompt.field == CW_FIELD_NAME && pump->by_token && d->n > 0 &&
+	       strspn(d->typed, "0123456789") == d->n;
+}
+
 void pump_answer(struct pump *pump) {
 	struct pump_dialog *d = &pump->dialog;
 	int r;
 
-	if (!d->open || d->prompt.field == CW_FIELD_TOUCH)
-		return; /* the key is touched, not the screen */
-	if (d->prompt.field == CW_FIELD_NAME && !pump->approving)
+	if (!d->open || d->prompt.field == CW_FIELD_TOUCH || d->prompt.field == CW_FIELD_INSERT)
+		return; /* a hand moves something; the screen answers nothing */
+	/* Typed before the name was asked for: it would be in the journal, as one. */
+	if (pump_is_pin(pump)) {
+		explicit_bzero(d->typed, sizeof(d->typed));
+		d->n = 0;
+		(void)snprintf(d->prompt.text, sizeof(d->prompt.text),
+		               "That is a PIN, and no name. The PIN comes after it.");
+		return;
+	}
+	/* The glass is recorded for who signs in here, not for a second person. */
+	if (d->prompt.field == CW_FIELD_NAME && pump->purpose == CW_PURPOSE_SIGN_IN)
 		(void)snprintf(pump->claimed, sizeof(pump->claimed), "%.*s",
 		               d->n < 63 ? (int)d->n : 63, d->typed);
 	r = cw_answer(pump->cw, d->prompt.attempt, d->typed, d->n);
 	if (r == -EAGAIN)
 		return;
 	explicit_bzero(d, sizeof(*d));
+}
+
+void pump_choose(struct pump *pump, unsigned which) {
+	const char *p = pump->dialog.prompt.text;
+
+	for (; which > 0 && p; --which) {
+		p = strchr(p, '\n');
+		p = p ? p + 1 : NULL;
+	}
+	if (!p || *p == '\0')
+		return;
+	pump->dialog.n = 0;
+	pump_type(pump, p, (unsigned)strcspn(p, "\n"));
+	pump_answer(pump);
 }
 
 void pump_cancel(struct pump *pump) {

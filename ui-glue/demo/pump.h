@@ -14,6 +14,8 @@
 
 #include <careward/careward.h>
 
+#include "ui-glue/demo/digits.h"
+
 struct pump;
 
 #define PUMP_NOTES 5u
@@ -46,13 +48,17 @@ struct pump {
 	/* The conversation. */
 	uint64_t attempt;      /* 0: none                                              */
 	enum cw_purpose purpose; /* of the last attempt; 0: an approval                  */
+	uint32_t wanted;       /* action that an approval or a witness is for          */
 	int64_t failed_until;  /* a failure is on the screen until a key; 0: none       */
 	unsigned failed_lines; /* what the newest notes say about it                    */
+	bool by_token;         /* begun by a tap, a card or a key                      */
+	bool was_asked;        /* it has asked for something                           */
 	bool approving;
-	uint8_t digest[32];    /* of the limit that is being approved                  */
+	uint8_t digest[32];    /* of what is being approved                            */
 	double new_limit;
 	char claimed[64];      /* name that was typed last, for the glass              */
 	struct pump_dialog dialog;
+	struct digits digits;  /* typed while nothing asks for them                    */
 	uint64_t serial;       /* of the use that is waited for; 0: none                */
 	uint32_t used;         /* its action                                           */
 	/* What is said. */
@@ -89,8 +95,12 @@ bool pump_is_silent(const struct pump *pump);
 /* May it, and in words why not. Return: the verdict; @ret_words "" when it may. */
 enum cw_verdict pump_may(struct pump *pump, uint32_t action, const char **ret_words);
 
+/* Does it wait for no dialog: what is always allowed, and care in an emergency? */
+bool pump_is_urgent(const struct pump *pump, uint32_t action);
+
 void pump_touch_action(struct pump *pump, uint32_t action, int64_t now_ms);
 void pump_touch_sign_in(struct pump *pump);
+void pump_touch_by_name(struct pump *pump); /* whatever lies in the reader           */
 void pump_touch_password(struct pump *pump);
 void pump_touch_lock(struct pump *pump);
 void pump_touch_sign_out(struct pump *pump);
@@ -106,6 +116,8 @@ void pump_give_reason(struct pump *pump, unsigned which);
 
 /* The dialog: a character, the end of the answer, giving up. */
 void pump_type(struct pump *pump, const char *utf8, unsigned n);
+void pump_choose(struct pump *pump, unsigned which); /* of the choices, from 0            */
+bool pump_is_pin(const struct pump *pump); /* digits alone where a name is asked for        */
 void pump_rub_out(struct pump *pump);
 void pump_answer(struct pump *pump);
 void pump_cancel(struct pump *pump);

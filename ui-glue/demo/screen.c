@@ -54,6 +54,11 @@ static void dialog_key(struct pump *pump, wint_t key, bool is_function) {
 		}
 		return;
 	}
+	if (pump->dialog.prompt.field == CW_FIELD_CHOICE && !is_function) {
+		if (key >= '1' && key <= '9')
+			pump_choose(pump, (unsigned)(key - '1'));
+		return;
+	}
 	if (is_function && key == KEY_BACKSPACE) {
 		pump_rub_out(pump);
 	} else if (!is_function && (key == 127 || key == 8)) {
@@ -72,7 +77,7 @@ static const struct {
 	wint_t key;
 	void (*touch)(struct pump *pump);
 } touches[] = {
-	{ '\n', pump_touch_sign_in }, { '\r', pump_touch_sign_in },  { 'i', pump_touch_sign_in },
+	{ '\n', pump_touch_sign_in }, { '\r', pump_touch_sign_in },  { 'i', pump_touch_by_name },
 	{ 'l', pump_touch_lock },     { 'o', pump_touch_sign_out },  { 'w', pump_touch_password },
 	{ 'c', pump_touch_patient },  { 'e', pump_touch_end },
 };
@@ -101,17 +106,17 @@ static void pump_key(struct pump *pump, wint_t key, int64_t now_ms) {
 			touches[i].touch(pump);
 }
 
-/* F1 and so on do what is always allowed, whatever is on the screen. Return: was it one? */
+/* F1 and so on do what does not wait, whatever is on the screen. Return: was it one? */
 static bool always_key(struct pump *pump, wint_t key, int64_t now_ms) {
 	uint32_t action = key - KEY_F(1);
 
-	if (key < KEY_F(1) || action >= CW_ACT_COUNT || CW_ACT_TABLE[action].kind != CW_KIND_ALWAYS)
+	if (key < KEY_F(1) || action >= CW_ACT_COUNT || !pump_is_urgent(pump, action))
 		return false;
 	pump_touch_action(pump, action, now_ms);
 	return true;
 }
 
-/* F6 to F8, or Esc and the digit: no key of the pump. Return: was it one? */
+/* F7 to F9, or Esc and the digit: no key of the pump. Return: was it one? */
 static bool hands_key(struct pump *pump, char digit) {
 	char words[HANDS_LINE];
 
@@ -138,6 +143,35 @@ static void escape(struct pump *pump) {
 		pump->reason_wanted = false;
 }
 
+/* Nothing asks for what is typed now. Return: it is kept, or passed over. */
+static bool is_typing(struct pump *pump, wint_t key, bool is_function, int64_t now_ms) {
+	bool enter = is_function ? key == KEY_ENTER : key == '\n' || key == '\r';
+	bool plain = pump->attempt == 0 && pump->failed_until == 0;
+	struct digits *d = &pump->digits;
+
+	/* A letter is a key of the pump on the plain screen, and no password. */
+	if (!enter && (is_function || ((key < '0' || key > '9') && plain)))
+		return false;
+	if (enter || key < '0' || key > '9')
+		return digits_other(d, enter, now_ms);
+	if (digits_typed(d, (char)key, now_ms) && d->n == 2 && plain)
+		pump_note(pump, "Keys in a row are taken for a code: none is pressed. F1 stops.");
+	return true;
+}
+
+/* A digit that has stayed alone. */
+static void due_key(struct pump *pump, int64_t now_ms) {
+	bool open = pump->status.emergency && !pump->by_token;
+	char digit;
+
+	/* Those typed before a question are kept for it. */
+	if (pump->attempt != 0 && (pump->dialog.open || !open))
+		return;
+	digit = digits_due(&pump->digits, now_ms);
+	if (digit != 0 && (pump->failed_until == 0 || pump->status.emergency))
+		pump_key(pump, (wint_t)digit, now_ms);
+}
+
 /* Return: false when the person leaves. */
 static bool take_key(struct pump *pump, int64_t now_ms) {
 	wint_t key = 0;
@@ -160,7 +194,7 @@ static bool take_key(struct pump *pump, int64_t now_ms) {
 			pump_touch_glass(pump, now_ms);
 			return true;
 		}
-		if (r == OK && key >= '6' && key <= '8' && hands_key(pump, (char)key))
+		if (r == OK && key >= '7' && key <= '9' && hands_key(pump, (char)key))
 			return true;
 		escape(pump);
 		/* It was Esc, and then another key. */
@@ -170,13 +204,15 @@ static bool take_key(struct pump *pump, int64_t now_ms) {
 	}
 	if (r == KEY_CODE_YES && always_key(pump, key, now_ms))
 		return true;
-	if (r == KEY_CODE_YES && key >= KEY_F(6) && key <= KEY_F(8) &&
+	if (r == KEY_CODE_YES && key >= KEY_F(7) && key <= KEY_F(9) &&
 	    hands_key(pump, (char)('0' + (int)(key - KEY_F(0)))))
 		return true;
 	if (pump->dialog.open) {
 		dialog_key(pump, key, r == KEY_CODE_YES);
 		return true;
 	}
+	if (is_typing(pump, key, r == KEY_CODE_YES, now_ms))
+		return true;
 	if (pump->failed_until != 0) {
 		failed_key(pump, key);
 		return true;
@@ -199,9 +235,11 @@ static void run_pump(struct pump *pump) {
 	bool staying = true;
 
 	while (staying && !leaving) {
-		int own = cw_timeout_ms(pump->cw), wait = own >= 0 && own < 250 ? own : 250;
+		int most = pump->digits.held != 0 ? 50 : 250;
+		int own = cw_timeout_ms(pump->cw), wait = own >= 0 && own < most ? own : most;
 
 		pump_dispatch(pump, child_now_ms());
+		due_key(pump, child_now_ms());
 		hands.is_touch_wanted = pump->dialog.open &&
 					pump->dialog.prompt.field == CW_FIELD_TOUCH;
 		hands_line(&hands, pump->hands);
