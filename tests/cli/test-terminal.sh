@@ -200,5 +200,32 @@ keys 5
 
 keys q
 shows "leaving leaves nothing behind" "left with 0"
+tmux kill-session -t demo
+
+tmux new-session -d -x 80 -y 24 -s demo "TERM=nosuch '$demo'; echo left with \$?; cat"
+shows "an unknown terminal is said, before anything is started" 'a terminal "nosuch"'
+shows "and left" "left with 2"
+tmux kill-session -t demo
+
+# Killed, it can clean up nothing: the keeper does. A folder of a dead demo goes with the next one.
+[ -w /tmp ] && base=/tmp || base=.
+old=$(mktemp -d "$base/careward-demo-XXXXXX")
+mkdir "$old/state"
+: >"$old/demo.lock"
+tmux new-session -d -x 80 -y 24 -s demo "TERM=screen-256color exec '$demo'"
+shows "once more" "one-time password"
+[ -e "$old" ] && not_ok "what a dead demo left is removed" || ok "what a dead demo left is removed"
+socket=$(screen | awk '$1 == "--socket" { print $2 }')
+root=${socket%/run/service}
+[ -d "$root" ] && ok "the folder of a living one is there" || not_ok "the folder of a living one is there"
+tmux set-option -t demo remain-on-exit on
+kill -KILL "$(tmux display-message -p -t demo '#{pane_pid}')"
+i=0
+while [ $i -lt 300 ] && [ -e "$root" ]; do
+	i=$((i + 1))
+	sleep 0.1
+done
+[ -e "$root" ] && not_ok "killed, it leaves no folder" || ok "killed, it leaves no folder"
+pgrep -f -- "--run $root/run" >/dev/null && not_ok "and no broker" || ok "and no broker"
 echo "1..$number"
 [ $failed = 0 ]

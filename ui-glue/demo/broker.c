@@ -4,14 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -162,10 +160,14 @@ int broker_prepare(struct broker *broker, const struct places *places) {
 	r = join(broker->root, base, "careward-demo-XXXXXX");
 	if (r < 0)
 		return r;
+	keeper_sweep(base);
 	if (!mkdtemp(broker->root)) {
 		broker->root[0] = '\0';
 		return -errno;
 	}
+	r = keeper_start(&broker->keeper, broker->root);
+	if (r < 0)
+		return r;
 	/* The broker's user has to pass through. */
 	if (chmod(broker->root, 0755) < 0)
 		return -errno;
@@ -211,8 +213,6 @@ static void become_broker(const struct broker *b, int ready, int log) {
 		_exit(127);
 	/* dup2() onto itself leaves it to be closed. */
 	(void)fcntl(READY_FD, F_SETFD, 0);
-	/* If we are killed, it ends, too: as far as the kernel lets us. */
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 	(void)signal(SIGPIPE, SIG_DFL);
 	/* A key pressed at the terminal is for the screen, not for the broker. */
 	(void)setsid();
@@ -259,6 +259,7 @@ int broker_start(struct broker *broker) {
 		return -EAGAIN;
 	}
 	broker->pid = pid;
+	keeper_watch(&broker->keeper, pid);
 	r = wait_ready(ends[0]);
 	(void)close(ends[0]);
 	if (r < 0)
@@ -380,13 +381,10 @@ int broker_edit(const struct broker *broker, const char *text) {
 	return r;
 }
 
-static int remove_one(const char *path, const struct stat *st, int what, struct FTW *where) {
-	return remove(path);
-}
-
 void broker_remove(struct broker *broker) {
 	(void)broker_stop(broker);
+	keeper_end(&broker->keeper);
 	if (broker->root[0] != '\0')
-		(void)nftw(broker->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+		keeper_remove(broker->root);
 	broker->root[0] = '\0';
 }

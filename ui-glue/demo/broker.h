@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "ui-glue/demo/keeper.h"
 #include "ui-glue/demo/places.h"
 
 #define BROKER_PATH 256
@@ -31,6 +32,7 @@ struct broker {
 	uint32_t uid;              /* of the broker                                       */
 	bool other_user;           /* it is not ours                                      */
 	pid_t pid;                 /* 0: not running                                      */
+	struct keeper keeper;      /* cleans up if we cannot                               */
 };
 
 /* broker_prepare() - directories and copies. Return: 0; -errno. */

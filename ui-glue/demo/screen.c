@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -16,6 +17,8 @@
 #include "ui-glue/demo/child.h"
 #include "ui-glue/demo/draw.h"
 #include "ui-glue/demo/hands.h"
+
+#include <term.h> /* last: makes macros of words like "lines" */
 
 #define ROWS 24
 #define COLUMNS 80
@@ -280,13 +283,14 @@ static int commission(struct hospital *h) {
 	(void)printf("Commissioning the pump, as an engineer would ...\n");
 	if (hospital_commission(h) != 0 || hospital_first_sign_in(h, ADAMS) != 0)
 		return -EIO;
-	for (unsigned i = LEE; i < N_PEOPLE; ++i) {
+	for (unsigned i = LEE; i < N_PEOPLE && !leaving; ++i) {
 		(void)printf("  account %s\n", h->people[i].name);
 		(void)fflush(stdout);
 		if (hospital_add(h, (enum who)i) != 0)
 			return -EIO;
 	}
-	hands_enrol(&hands, h);
+	if (!leaving)
+		hands_enrol(&hands, h);
 	return 0;
 }
 
@@ -323,6 +327,17 @@ static void show(struct pump *pump, const struct hospital *h) {
 	(void)endwin();
 }
 
+/* initscr() ends the program where it knows no such terminal: asked before anything runs. */
+static bool is_terminal_known(void) {
+	int found = 0;
+
+	if (setupterm(NULL, STDOUT_FILENO, &found) == OK)
+		return true;
+	(void)fprintf(stderr, "careward-demo: nothing is known here of a terminal \"%s\"; "
+	              "try TERM=xterm\n", getenv("TERM") ? getenv("TERM") : "");
+	return false;
+}
+
 int screen_run(const struct places *places) {
 	static struct hospital h;
 	static struct broker broker;
@@ -334,6 +349,8 @@ int screen_run(const struct places *places) {
 		              "--script plays a shift without one\n", COLUMNS, ROWS);
 		return 2;
 	}
+	if (!is_terminal_known())
+		return 2;
 	watch_signals();
 	r = start(&broker, &h, places);
 	if (r == 0)
