@@ -25,6 +25,7 @@ struct shift {
 	uint8_t digest[32];  /* of what is approved                                       */
 	uint8_t receipt[4096]; /* of the update                                           */
 	size_t n_receipt;
+	int64_t paused_ms;   /* of the step: waiting that is the script's own              */
 	unsigned n;          /* steps that were played                                    */
 	unsigned right;      /* that went as expected                                     */
 };
@@ -65,6 +66,9 @@ unsigned shift_things(const struct places *places);
 
 /* shift_possible() - can it be played? Says so if not. Return: 0; 77 (what is missing is said). */
 int shift_possible(const struct places *places);
+
+/* Waits for nothing but time: what passes is not counted as the step's. */
+void shift_pause(struct shift *s, int ms);
 
 /* Into @got, of GOT_MAX bytes. */
 void say(char *got, const char *text);

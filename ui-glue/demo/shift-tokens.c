@@ -72,7 +72,7 @@ static void say_end(struct shift *s, char *got, bool ended) {
 		say_attempt(s, got, ended);
 		return;
 	}
-	(void)player_wait(&s->player, CW_EVENT_NONE, 100);
+	shift_pause(s, 100);
 	(void)cw_status(s->player.cw, &status);
 	(void)snprintf(got, GOT_MAX, "signed in (%s)",
 	               message_name(MESSAGE_ASSURANCE, status.assurance));
@@ -111,7 +111,7 @@ static void play_tap(struct shift *s, const struct step *step, char *got) {
 
 	/* With nobody connected the code is asked for as well. */
 	(void)cw_signal(s->player.cw, "patient-connected", 0);
-	(void)player_wait(&s->player, CW_EVENT_NONE, BOUNCE_MS);
+	shift_pause(s, BOUNCE_MS);
 	if (!hand_and_wait(s, step->hand, "badge-tapped")) {
 		say(got, "nobody saw the badge");
 		return;
@@ -144,13 +144,13 @@ static void play_enrol(struct shift *s, const struct step *step, char *got) {
 static void play_hand(struct shift *s, const struct step *step, char *got) {
 	struct cw_status status = { .size = sizeof(status) };
 
-	(void)player_wait(&s->player, CW_EVENT_NONE, BOUNCE_MS);
+	shift_pause(s, BOUNCE_MS);
 	if (player_hand(&s->player, step->hand) < 0) {
 		say(got, "not done");
 		return;
 	}
-	for (unsigned i = 0; i < 100 && !status.locked; ++i) {
-		(void)player_wait(&s->player, CW_EVENT_NONE, 50);
+	for (unsigned i = 0; i < 1000 && !status.locked; ++i) {
+		(void)player_wait(&s->player, CW_EVENT_NONE, 5);
 		(void)cw_status(s->player.cw, &status);
 	}
 	say(got, status.locked ? "locked" : "open");
@@ -160,7 +160,7 @@ static void play_hand(struct shift *s, const struct step *step, char *got) {
 static void play_take(struct shift *s, const struct step *step, char *got) {
 	int r = player_hand(&s->player, step->hand);
 
-	(void)player_wait(&s->player, CW_EVENT_NONE, BOUNCE_MS);
+	shift_pause(s, BOUNCE_MS);
 	say(got, r == 0 ? "taken" : strerror(-r));
 }
 
@@ -183,7 +183,7 @@ static void play_back_in(struct shift *s, const struct step *step, char *got) {
 /* ---- two nurses, one drug ---------------------------------------------------------------- */
 
 static void play_witness(struct shift *s, const struct step *step, char *got) {
-	(void)player_wait(&s->player, CW_EVENT_NONE, BOUNCE_MS);
+	shift_pause(s, BOUNCE_MS);
 	if (cw_witness(s->player.cw, step->action, step->text, &s->player.attempt) < 0)
 		return;
 	say_attempt(s, got, player_talk(&s->player, step->answers, CW_EVENT_SIGNED_IN));
@@ -234,7 +234,7 @@ static void play_approve(struct shift *s, const struct step *step, char *got) {
 	bool ended;
 
 	(void)cw_signal(s->player.cw, "patient-connected", 0);
-	(void)player_wait(&s->player, CW_EVENT_NONE, 200);
+	shift_pause(s, 200);
 	if (cw_authorize(s->player.cw, CW_ACT_SOFTWARE_UPDATE, s->digest, "pump-2.4.1", UPDATE_WORDS,
 	                 &s->player.attempt) < 0)
 		return;
@@ -280,7 +280,7 @@ static void play_redeem_update(struct shift *s, const struct step *step, char *g
 	memcpy(digest, s->digest, sizeof(digest));
 	digest[0] ^= step->text ? 1 : 0;
 	(void)cw_signal(s->player.cw, "patient-connected", 0);
-	(void)player_wait(&s->player, CW_EVENT_NONE, 200);
+	shift_pause(s, 200);
 	verdict = player_redeem_this(&s->player, s->receipt, s->n_receipt, CW_ACT_SOFTWARE_UPDATE,
 	                             digest, &reason);
 	say(got, message_name(MESSAGE_VERDICT, (unsigned long)verdict));
@@ -312,7 +312,7 @@ static void play_glass(struct shift *s, const struct step *step, char *got) {
 
 /* A clear word within the deadline of site.cfg, and somewhat more. */
 static void play_late(struct shift *s, const struct step *step, char *got) {
-	bool ended = player_talk(&s->player, WORDS(CARD_PIN), CW_EVENT_SIGNED_IN);
+	bool ended = player_talk(&s->player, NULL, CW_EVENT_SIGNED_IN);
 
 	(void)player_hand(&s->player, step->hand);
 	say(got, ended && s->player.last.kind == CW_EVENT_SIGNED_IN ? "signed in"

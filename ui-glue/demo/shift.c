@@ -21,6 +21,13 @@ void say(char *got, const char *text) {
 	(void)snprintf(got, GOT_MAX, "%s", text);
 }
 
+void shift_pause(struct shift *s, int ms) {
+	int64_t began = child_now_ms();
+
+	(void)player_wait(&s->player, CW_EVENT_NONE, ms);
+	s->paused_ms += child_now_ms() - began;
+}
+
 void say_verdict(char *got, enum cw_verdict verdict, enum cw_reason reason) {
 	(void)snprintf(got, GOT_MAX, "%s (%s)", message_name(MESSAGE_VERDICT, (unsigned long)verdict),
 	               message_name(MESSAGE_REASON, (unsigned long)reason));
@@ -56,8 +63,8 @@ void play_first(struct shift *s, const struct step *step, char *got) {
 static void play_unchanged(struct shift *s, const struct step *step, char *got) {
 	const char *const lines[] = { s->hospital.people[step->who].one_time, NULL };
 
-	say_exit(s, step, got,
-	         hospital_run(&s->hospital, WORDS("sign-in", s->hospital.people[step->who].name), lines));
+	say(got, hospital_run(&s->hospital, WORDS("sign-in", s->hospital.people[step->who].name),
+	                      lines) == 0 ? "in" : "not in");
 }
 
 static void play_careward(struct shift *s, const struct step *step, char *got) {
@@ -110,7 +117,7 @@ void play_check(struct shift *s, const struct step *step, char *got) {
 	enum cw_reason reason = CW_REASON_NONE;
 	enum cw_verdict verdict = CW_DENY;
 
-	(void)player_wait(&s->player, CW_EVENT_NONE, 100);
+	shift_pause(s, 100);
 	verdict = cw_check(s->player.cw, step->action, &reason);
 	say_verdict(got, verdict, reason);
 }
@@ -174,15 +181,15 @@ static void play_handover(struct shift *s, const struct step *step, char *got) {
 void play_sign_out(struct shift *s, const struct step *step, char *got) {
 	int r = cw_sign_out(s->player.cw);
 
-	for (unsigned i = 0; i < 40 && cw_session(s->player.cw) != 0; ++i)
-		(void)player_wait(&s->player, CW_EVENT_NONE, 50);
+	for (unsigned i = 0; i < 400 && cw_session(s->player.cw) != 0; ++i)
+		(void)player_wait(&s->player, CW_EVENT_NONE, 5);
 	say(got, r == 0 && cw_session(s->player.cw) == 0 ? "signed out" : "still there");
 }
 
 void play_signal(struct shift *s, const struct step *step, char *got) {
 	int r = cw_signal(s->player.cw, "patient-connected", 0);
 
-	(void)player_wait(&s->player, CW_EVENT_NONE, 200);
+	shift_pause(s, 200);
 	say(got, r == 0 ? "told" : strerror(-r));
 }
 
@@ -190,8 +197,8 @@ static void play_lock(struct shift *s, const struct step *step, char *got) {
 	struct cw_status status = { .size = sizeof(status) };
 	int r = cw_lock(s->player.cw);
 
-	for (unsigned i = 0; i < 40 && !status.locked; ++i) {
-		(void)player_wait(&s->player, CW_EVENT_NONE, 50);
+	for (unsigned i = 0; i < 400 && !status.locked; ++i) {
+		(void)player_wait(&s->player, CW_EVENT_NONE, 5);
 		(void)cw_status(s->player.cw, &status);
 	}
 	say(got, r == 0 && status.locked ? "locked" : "open");
@@ -247,7 +254,7 @@ static void play_read(struct shift *s, const struct step *step, char *got) {
 	for (unsigned i = 0; i < 40 && n < 5 && !player_saw(&s->player, CW_EVENT_ERROR); ++i)
 		(void)player_wait(&s->player, CW_EVENT_NONE, 50);
 	/* Whatever came: nobody calls back into this frame any more. */
-	(void)player_wait(&s->player, CW_EVENT_NONE, 200);
+	shift_pause(s, 200);
 	(void)snprintf(got, GOT_MAX, "%u entries", n);
 }
 
@@ -312,7 +319,7 @@ static void play_back(struct shift *s, const struct step *step, char *got) {
 		(void)player_wait(&s->player, CW_EVENT_NONE, 50);
 		(void)cw_status(s->player.cw, &status);
 	}
-	(void)player_wait(&s->player, CW_EVENT_NONE, 500);
+	shift_pause(s, 500);
 	(void)cw_status(s->player.cw, &status);
 	(void)snprintf(got, GOT_MAX, "%s, %s", status.connected ? "back" : "gone",
 	               status.emergency ? "emergency open" : "no emergency");
@@ -322,7 +329,7 @@ void play_end(struct shift *s, const struct step *step, char *got) {
 	struct cw_status status = { .size = sizeof(status) };
 	int r = cw_break_glass_end(s->player.cw, s->emergency);
 
-	(void)player_wait(&s->player, CW_EVENT_NONE, 500);
+	shift_pause(s, 500);
 	(void)cw_status(s->player.cw, &status);
 	say(got, r == 0 && !status.emergency ? "ended" : "still open");
 }
@@ -330,7 +337,7 @@ void play_end(struct shift *s, const struct step *step, char *got) {
 static void play_reason(struct shift *s, const struct step *step, char *got) {
 	int r = cw_break_glass_reason(s->player.cw, s->emergency, "Locked out", step->text);
 
-	(void)player_wait(&s->player, CW_EVENT_NONE, 500);
+	shift_pause(s, 500);
 	say(got, r == 0 ? "given" : "not taken");
 }
 
@@ -358,11 +365,7 @@ static void play_verify_edited(struct shift *s, const struct step *step, char *g
 
 	(void)hospital_text(&s->hospital, "seq", seq, sizeof(seq));
 	(void)hospital_text(&s->hospital, "finding", finding, sizeof(finding));
-	if (status == 1 && strcmp(seq, s->entry) == 0)
-		(void)snprintf(got, GOT_MAX, "no (%s, the entry is named)", finding);
-	else
-		(void)snprintf(got, GOT_MAX, "%s (%s, %s instead of %s)", exits[status & 3], finding, seq,
-		               s->entry);
+	(void)snprintf(got, GOT_MAX, "%s (%s, entry %s)", exits[status & 3], finding, seq);
 }
 
 /* ---- the table ------------------------------------------------------------------------- */
@@ -375,7 +378,7 @@ static const struct step steps[] = {
 	{ "commissioning: careward init makes the first account", "yes (ok)", play_init, .key = "result" },
 	{ "a second init is refused", "no (already-initialised)", play_careward,
 	  .words = WORDS("init", "mallory", "--role", "admin"), .key = "message" },
-	{ "the one-time password alone opens nothing", "unknown", play_unchanged, .who = ADAMS },
+	{ "the one-time password alone opens nothing", "not in", play_unchanged, .who = ADAMS },
 	{ "the administrator changes it, and is in", "yes (ok)", play_first, .who = ADAMS,
 	  .key = "result" },
 	{ "a nurse's account, with a one-time password", "yes (ok)", play_add, .who = LEE,
@@ -431,7 +434,7 @@ static const struct step steps[] = {
 	{ "handover: Dr Okafor takes over the running seat", "handed over", play_handover,
 	  .who = OKAFOR },
 	{ "re-authentication: it is still Dr Okafor", "same session", play_reauth, .who = OKAFOR },
-	{ "sensitive: confirming asks for a second person", "same-person", play_approve, .who = OKAFOR,
+	{ "sensitive: nobody is one's own second person", "same-person", play_approve, .who = OKAFOR,
 	  .second = OKAFOR },
 	{ "sensitive: Okafor and the engineer confirm the limit", "confirmed", play_approve,
 	  .who = OKAFOR, .second = BERG },
@@ -483,7 +486,7 @@ static const struct step steps[] = {
 	  .key = "finding" },
 	{ "the broker is stopped", "exit 0", play_stop },
 	{ "one byte of a copy is edited; a broker starts on it", "edited", play_edit },
-	{ "verify names the entry", "no (entry-edited, the entry is named)", play_verify_edited },
+	{ "verify names the entry", "no (entry-edited, entry #)", play_verify_edited },
 };
 
 static volatile sig_atomic_t leaving;
@@ -501,17 +504,32 @@ static void watch_signals(void) {
 	(void)sigaction(SIGHUP, &action, NULL);
 }
 
+/* "#" is the number of the entry that was edited, which nobody knows before. */
+static void say_wanted(const struct shift *s, const struct step *step, char wanted[static GOT_MAX]) {
+	size_t n = strcspn(step->expected, "#");
+
+	if (step->expected[n] == '#')
+		(void)snprintf(wanted, GOT_MAX, "%.*s%s%s", (int)n, step->expected, s->entry,
+		               step->expected + n + 1);
+	else
+		say(wanted, step->expected);
+}
+
 static void play_one(struct shift *s, const struct step *step) {
 	char got[GOT_MAX] = "nothing";
-	int64_t began = child_now_ms();
+	char wanted[GOT_MAX];
+	int64_t began = child_now_ms(), took;
 	bool right = false;
 
+	s->paused_ms = 0;
 	step->play(s, step, got);
-	right = strcmp(got, step->expected) == 0;
-	(void)printf("%2u  %-60s %s %-38s %5lld ms\n", ++s->n, step->what, right ? "ok " : "NOT",
-	             got, (long long)(child_now_ms() - began));
+	took = child_now_ms() - began - s->paused_ms;
+	say_wanted(s, step, wanted);
+	right = strcmp(got, wanted) == 0;
+	(void)printf("%3u  %-60s %s %-38s %5lld ms\n", ++s->n, step->what, right ? "ok " : "NOT",
+	             got, (long long)took);
 	if (!right)
-		(void)printf("    expected: %s\n", step->expected);
+		(void)printf("     expected: %s\n", wanted);
 	if (!right && s->hospital.out[0] != '\0')
 		(void)printf("    the command line said last: %.300s\n", s->hospital.out);
 	(void)fflush(stdout);
