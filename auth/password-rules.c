@@ -32,7 +32,7 @@ static void password_string_set(struct password_string *s, const struct secret *
 
 DEFINE_CLEANUP(pwquality_settings_t *, pwquality_free_settings)
 
-static uint32_t min_length(const struct password_rules *rules, bool privileged) {
+uint32_t password_least(const struct password_rules *rules, bool privileged) {
 	uint32_t n = rules->min_length;
 
 	if (privileged && rules->min_length_privileged > n)
@@ -247,7 +247,7 @@ enum password_fault password_check(const struct password_rules *rules,
 	for (size_t i = 0; i < text.n; ++i)
 		if (text_classify(text.points[i]) == TEXT_FORBIDDEN)
 			return PASSWORD_BAD_TEXT;
-	if (text.n < min_length(rules, privileged))
+	if (text.n < password_least(rules, privileged))
 		return PASSWORD_TOO_SHORT;
 	if (count_classes(&text) < rules->min_classes)
 		return PASSWORD_CLASSES;

@@ -125,6 +125,9 @@ enum password_fault {
 	PASSWORD_N_FAULTS,
 };
 
+/* Characters that a password of such a role has at least. */
+uint32_t password_least(const struct password_rules *rules, bool privileged);
+
 /*
  * password_check() - do the site's rules accept it?
  * @prepared:   by password_prepare()

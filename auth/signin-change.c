@@ -3,6 +3,7 @@
 /* A new password: forced, by one's own wish, or of a recovery's administrator. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "auth/copy.h"
@@ -35,13 +36,6 @@ static enum attempt_event fault(struct attempt *a, const char *message) {
 	return ATTEMPT_EV_CANCEL;
 }
 
-enum attempt_event ask_new(struct attempt *a, const struct moment *now) {
-	bool forced = !is_recovery(a) && a->route->right != ATTEMPT_EV_MUST_CHANGE;
-
-	return attempt_ask(a, now, CW_FIELD_NEW_PASSWORD, true,
-			   forced ? "ask-new-password-forced" : "ask-new-password", NULL);
-}
-
 static bool is_privileged(const struct policy *policy, const struct account *account) {
 	uint32_t roles = seat_role_bits(&policy->table, account->roles, account->n_roles);
 
@@ -51,22 +45,36 @@ static bool is_privileged(const struct policy *policy, const struct account *acc
 	return false;
 }
 
+/* Whose password it will be: an administrator's, in a recovery. */
+static bool is_for_privileged(const struct attempt *a) {
+	return is_recovery(a) || is_privileged(a->auth->policy, &a->first.account);
+}
+
+enum attempt_event ask_new(struct attempt *a, const struct moment *now) {
+	bool forced = !is_recovery(a) && a->route->right != ATTEMPT_EV_MUST_CHANGE;
+	bool is_short = a->fault == faults[PASSWORD_TOO_SHORT];
+	char least[16];
+
+	(void)snprintf(least, sizeof(least), "%u",
+		       password_least(&a->auth->policy->settings.passwords, is_for_privileged(a)));
+	return attempt_ask(a, now, CW_FIELD_NEW_PASSWORD, true,
+			   forced ? "ask-new-password-forced" : "ask-new-password",
+			   is_short ? least : NULL);
+}
+
 static enum password_fault check(const struct attempt *a, const struct secret *prepared) {
 	const struct policy_settings *settings = &a->auth->policy->settings;
 	const char *const device[] = { settings->device_model, settings->device_maker,
 				       settings->inventory, settings->site_name };
 	struct account account = a->first.account;
-	bool privileged;
 
 	if (is_recovery(a)) {
 		account = (struct account){ 0 };
 		text_copy(account.name, sizeof(account.name), a->admin);
-		privileged = true;
-	} else {
-		privileged = is_privileged(a->auth->policy, &account);
 	}
 	return password_check(&settings->passwords, prepared, is_recovery(a) ? NULL : &a->old,
-			      &account, device, sizeof(device) / sizeof(*device), privileged);
+			      &account, device, sizeof(device) / sizeof(*device),
+			      is_for_privileged(a));
 }
 
 enum attempt_event take_new(struct attempt *a, const struct moment *now) {

@@ -50,7 +50,8 @@ struct cw_prompt {
 	uint8_t tries_left;     /* PIN; 255: not known                                   */
 	uint64_t attempt;
 	char message[64];       /* message id: what to ask, and what went wrong before   */
-	char text[512];         /* the words to confirm, the choices, the person's name  */
+	char text[512];         /* the words to confirm, the choices, the person's name, */
+	                        /* the least number of characters of a new password      */
 };
 
 /*

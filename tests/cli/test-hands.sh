@@ -58,6 +58,11 @@ if [ -n "$with_card" ]; then
 	text 123456
 	keys Enter
 	shows "the engineer is in again" "B. Berg"
+	keys h
+	shows "the engineer reads the history" "History, newest first"
+	shows "which does not cut names" "       B. Berg (biomed)"
+	keys Escape
+	hides "and goes back" "History, newest first"
 	keys 0
 	shows "the update asks for a confirmation" "Install version 2.4.1"
 	keys y
@@ -88,7 +93,7 @@ if [ -n "$with_card" ]; then
 	shows "whatever lies in the reader: by name" "Name:"
 	keys Escape
 	keys F9
-	shows "the card goes" "F9 card in"
+	shows "the card goes" "The card was removed."
 fi
 
 keys F7

@@ -76,6 +76,7 @@ shows "a one-time password can only be changed" "can only be changed"
 text short
 keys Enter
 shows "a short one is refused in words" "It is too short."
+screen | grep -qE "^ +15 *$" && ok "which say how long it has to be" || not_ok "which say how long it has to be"
 text "green marmalade 41 hats"
 keys Enter
 shows "it is asked for twice" "New password again"
@@ -122,6 +123,9 @@ screen | grep -q "The alarm is silent" && not_ok "typing on presses no key of th
 shows "but for these two" "Enter: once more    Esc: back"
 tmux resize-window -t demo -x 60 -y 20
 shows "a terminal that is too small has the glass as well" "EMERGENCY: press F10 twice"
+shows "and says that it is too small" "needs 80 x 24"
+keys F2
+shows "what is always allowed works in it" "F1 stop  F2 silence"
 tmux resize-window -t demo -x 80 -y 24
 
 keys F10
@@ -141,8 +145,11 @@ keys F4
 shows "and so they do" "The rate is 7.0 ml/h."
 keys F1
 shows "and stop, too" "The therapy is stopped."
-keys Escape
-hides "which can be given up" "Name:"
+keys F3
+shows "it runs again" "The therapy runs."
+keys Escape F1
+shows "Esc and F1 at once stop it as well" "Therapy: stopped"
+hides "and give the dialog up" "Name:"
 keys e
 shows "a person ends it, and is asked why" "Why was the glass broken?"
 shows "the list of reasons says what stops" "F1 stops the therapy"

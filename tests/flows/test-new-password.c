@@ -21,11 +21,12 @@ static const struct {
 	const char *why;
 	const char *candidate;
 	const char *message;
+	const char *text; /* what the message speaks of                                 */
 } candidates[] = {
 	{ "PW-21 the one-time password itself", ONE_TIME, "password-like-old" },
 	{ "PW-21 in another case", "abcde-fghjk-mnpqr-stuvw", "password-like-old" },
 	{ "PW-21 empty", "", "password-bad-text" },
-	{ "PW-21 too short", "short", "password-too-short" },
+	{ "PW-21 too short", "short", "password-too-short", "15" },
 	{ "PW-21 the device's own words", "test pump of nobody", "password-like-name" },
 };
 /* clang-format on */
@@ -39,6 +40,7 @@ START_TEST(PW_21_a_bad_new_password_is_asked_for_again) {
 	ck_assert_int_eq(attempt_prompt(a)->field, CW_FIELD_NEW_PASSWORD);
 	ck_assert_msg(strcmp(message(a), candidates[_i].message) == 0, "%s: %s", candidates[_i].why,
 		      message(a));
+	ck_assert_str_eq(attempt_prompt(a)->text, candidates[_i].text ? candidates[_i].text : "");
 	talk(a, good);
 	ck_assert(is_yes_result(a));
 	(void)attempt_free(a);

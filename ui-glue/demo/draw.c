@@ -248,16 +248,37 @@ static void draw_history(const struct pump *pump) {
 
 		if (!localtime_r(&t, &local) || strftime(when, sizeof(when), "%d %b %H:%M:%S", &local) == 0)
 			when[0] = '\0';
-		put(ROW_PUMP + 1 + (int)i, 1, "%5llu %s%c %-18.18s %-7.7s %-12.12s %-16.16s",
-		         (unsigned long long)e->seq, when, e->clock_trusted ? ' ' : '?', e->event,
-		         e->outcome, e->name, e->action[0] != '\0' ? e->action : e->object);
+		put(ROW_PUMP + 1 + 2 * (int)i, 1, "%5llu %s%c %-24.24s %s", (unsigned long long)e->seq,
+		    when, e->clock_trusted ? ' ' : '?', e->event, e->outcome);
+		put(ROW_PUMP + 2 + 2 * (int)i, 7, "%.30s%s%.24s%s%.24s", e->name,
+		    e->action[0] != '\0' ? "  " : "", e->action, e->object[0] != '\0' ? "  " : "",
+		    e->object);
 	}
 	put(bottom(ROW_ALARM), 1, "%-78s", "N: older    Esc: back");
+}
+
+bool draw_has_room(void) {
+	return LINES > ROW_GLASS && COLS >= WIDTH;
+}
+
+/* A dialog would be cut off, and what is typed into it as well. Return: it is too small. */
+static bool draw_too_small(const struct pump *pump) {
+	if (draw_has_room())
+		return false;
+	put(ROW_ACTIONS, 1, "This terminal has %d x %d characters,", COLS, LINES);
+	put(ROW_ACTIONS + 1, 1, "the pump's screen needs %d x %d.", WIDTH, ROW_GLASS + 1);
+	put(ROW_ACTIONS + 2, 1, "%s", urgent_keys(pump));
+	return true;
 }
 
 void draw_pump(struct pump *pump, int64_t now_ms) {
 	erase();
 	draw_head(pump);
+	if (draw_too_small(pump)) {
+		draw_bottom(pump, now_ms);
+		refresh();
+		return;
+	}
 	draw_actions(pump);
 	draw_notes(pump);
 	if (pump->history_open)

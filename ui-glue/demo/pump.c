@@ -285,6 +285,10 @@ void pump_dispatch(struct pump *pump, int64_t now_ms) {
 			handlers[event.kind](pump, &event);
 	pump->status.size = sizeof(pump->status);
 	(void)cw_status(pump->cw, &pump->status);
+	/* Told of it once, by an event that may be ahead of the state; its end is not told. */
+	if (pump->status.connected && !pump->status.alarm && pump->alarm_seen)
+		pump->alarm[0] = '\0';
+	pump->alarm_seen = pump->status.alarm;
 	if (pump->attempt == 0)
 		explicit_bzero(&pump->dialog, sizeof(pump->dialog));
 	if (pump->failed_until != 0 && now_ms > pump->failed_until)

@@ -20,7 +20,7 @@ struct pump;
 
 #define PUMP_NOTES 5u
 #define PUMP_LINE 80u
-#define PUMP_ENTRIES 16u
+#define PUMP_ENTRIES 8u /* of two lines each                                          */
 #define PUMP_TYPED 256u
 
 struct pump_action {
@@ -65,6 +65,7 @@ struct pump {
 	char notes[PUMP_NOTES][PUMP_LINE];
 	int64_t notes_until;   /* 0: they stay                                         */
 	char alarm[PUMP_LINE];
+	bool alarm_seen;       /* in the state as well: its end is to be seen there     */
 	char hands[PUMP_LINE]; /* how virtual cards, keys and badges are moved; "": none   */
 	/* The glass. */
 	int64_t touched_ms;    /* first touch; 0: none                                 */

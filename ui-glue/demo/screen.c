@@ -175,42 +175,17 @@ static void due_key(struct pump *pump, int64_t now_ms) {
 		pump_key(pump, (wint_t)digit, now_ms);
 }
 
-/* Return: false when the person leaves. */
-static bool take_key(struct pump *pump, int64_t now_ms) {
-	wint_t key = 0;
-	int r = get_wch(&key);
-
-	if (r == ERR)
-		return true;
-	if (pump->status.signed_in && !pump->status.locked)
-		(void)cw_activity(pump->cw);
-	/* Whatever is on the screen: the glass comes first. */
-	if (r == KEY_CODE_YES && key == KEY_F(10)) {
-		pump_touch_glass(pump, now_ms);
-		return true;
-	}
-	if (r == OK && key == ESCAPE) {
-		timeout(ESCAPE_MS);
-		r = get_wch(&key);
-		timeout(0);
-		if (r == OK && key == '0') {
-			pump_touch_glass(pump, now_ms);
-			return true;
-		}
-		if (r == OK && key >= '7' && key <= '9' && hands_key(pump, (char)key))
-			return true;
-		escape(pump);
-		/* It was Esc, and then another key. */
-		if (r == OK)
-			(void)unget_wch((wchar_t)key);
-		return true;
-	}
+/* A key that is none of the glass. Return: false when the person leaves. */
+static bool other_key(struct pump *pump, int r, wint_t key, int64_t now_ms) {
 	if (r == KEY_CODE_YES && always_key(pump, key, now_ms))
 		return true;
 	if (r == KEY_CODE_YES && key >= KEY_F(7) && key <= KEY_F(9) &&
 	    hands_key(pump, (char)('0' + (int)(key - KEY_F(0)))))
 		return true;
-	if (pump->dialog.open) {
+	/* What nobody can see is answered by nobody; E and Q are left. */
+	if (!draw_has_room() && !(r == OK && key != 0 && wcschr(L"eEqQ", (wchar_t)key)))
+		return true;
+	if (pump->dialog.open && draw_has_room()) {
 		dialog_key(pump, key, r == KEY_CODE_YES);
 		return true;
 	}
@@ -228,6 +203,53 @@ static bool take_key(struct pump *pump, int64_t now_ms) {
 	if (r == OK)
 		pump_key(pump, key, now_ms);
 	return true;
+}
+
+/* Whatever is on the screen: the glass comes first. Return: it was that. */
+static bool is_glass(struct pump *pump, int r, wint_t key, int64_t now_ms) {
+	if (r != KEY_CODE_YES || key != KEY_F(10))
+		return false;
+	pump_touch_glass(pump, now_ms);
+	return true;
+}
+
+/* Esc alone, or with the key that follows it. Return: as other_key(). */
+static bool escape_key(struct pump *pump, int64_t now_ms) {
+	wint_t key = 0;
+	int r;
+
+	timeout(ESCAPE_MS);
+	r = get_wch(&key);
+	timeout(0);
+	if (r == OK && key == '0') {
+		pump_touch_glass(pump, now_ms);
+		return true;
+	}
+	if (r == OK && key >= '7' && key <= '9' && hands_key(pump, (char)key))
+		return true;
+	escape(pump);
+	if (r == OK && key == ESCAPE)
+		(void)unget_wch(ESCAPE);
+	/* It was Esc, and then another key: one that stops must not get lost. */
+	else if (r != ERR && !is_glass(pump, r, key, now_ms))
+		return other_key(pump, r, key, now_ms);
+	return true;
+}
+
+/* Return: false when the person leaves. */
+static bool take_key(struct pump *pump, int64_t now_ms) {
+	wint_t key = 0;
+	int r = get_wch(&key);
+
+	if (r == ERR)
+		return true;
+	if (pump->status.signed_in && !pump->status.locked)
+		(void)cw_activity(pump->cw);
+	if (is_glass(pump, r, key, now_ms))
+		return true;
+	if (r == OK && key == ESCAPE)
+		return escape_key(pump, now_ms);
+	return other_key(pump, r, key, now_ms);
 }
 
 /* ---- running ----------------------------------------------------------------------------- */

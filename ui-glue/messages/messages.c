@@ -254,7 +254,7 @@ static const struct {
 	{ "password-like-old", "It is too much like the old one." },
 	{ "password-reused", "It was used before." },
 	{ "password-too-long", "It is too long." },
-	{ "password-too-short", "It is too short." },
+	{ "password-too-short", "It is too short. So many characters are the least:" },
 	{ "password-too-soon", "The password was changed only a short time ago." },
 	{ "password-unchecked", "It cannot be checked now: a part of the device failed." },
 	{ "name-invalid", "This is no name that an account can have." },
