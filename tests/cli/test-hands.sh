@@ -85,7 +85,7 @@ if [ -n "$with_card" ]; then
 	keys F7
 	shows "and the software is new" "The software is updated."
 	keys F7
-	shows "the key goes" "You pulled the key."
+	shows "the key goes" "The security key was removed."
 	keys c
 	keys o
 	shows "the engineer goes, and leaves the card" "Nobody is signed in here."

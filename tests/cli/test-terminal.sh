@@ -127,6 +127,7 @@ shows "and says that it is too small" "needs 80 x 24"
 keys F2
 shows "what is always allowed works in it" "F1 stop  F2 silence"
 tmux resize-window -t demo -x 80 -y 24
+hides "until it is large enough again" "needs 80 x 24"
 
 keys F10
 shows "one touch asks for the second" "Once more F10"

@@ -246,7 +246,8 @@ static void draw_history(const struct pump *pump) {
 		const struct cw_history_entry *e = &pump->entries[i];
 		time_t t = (time_t)(e->wall_ms / 1000);
 
-		if (!localtime_r(&t, &local) || strftime(when, sizeof(when), "%d %b %H:%M:%S", &local) == 0)
+		if (!localtime_r(&t, &local) ||
+		    strftime(when, sizeof(when), "%d %b %H:%M:%S", &local) == 0)
 			when[0] = '\0';
 		put(ROW_PUMP + 1 + 2 * (int)i, 1, "%5llu %s%c %-24.24s %s", (unsigned long long)e->seq,
 		    when, e->clock_trusted ? ' ' : '?', e->event, e->outcome);
@@ -314,7 +315,8 @@ void draw_commissioning(const struct hospital *h) {
 	put(row + 1, 1, "%-8s %-18s %-10s %s", h->people[ADAMS].name, h->people[ADAMS].display,
 	         h->people[ADAMS].role, "changed already, to:");
 	put(row + 2, 39, "%s", h->people[ADAMS].password);
-	if (h->people[KIM].has_changed || h->people[SORA].has_changed || h->people[BERG].has_changed)
+	if (h->people[KIM].has_changed || h->people[SORA].has_changed ||
+	    h->people[BERG].has_changed)
 		put(row + 3, 1, "berg has the card, sora the key, kim the badge: the pump says how to move them.");
 	put(row + 4, 1, "Recovery code:  %s", h->recovery);
 	put(row + 5, 1, "Anchor:         %.32s", h->anchor);

@@ -7,7 +7,8 @@
  *
  * The kernel forgets PR_SET_PDEATHSIG when a program changes its user, as the broker
  * does. So a small process waits for the demo's end, however it comes, then ends the
- * demo's brokers and removes its folder. Should it be killed, too, the next demo
+ * demo's brokers and removes its folder. Should it be killed, too, as the end of a
+ * card room's processes kills everything in it, the next demo
  * removes what is left: a folder in which nobody holds the lock any more.
  */
 

@@ -368,7 +368,7 @@ static void begin(struct pump *pump, enum cw_purpose purpose) {
 	begin_with(pump, purpose, CW_FACTOR_NONE);
 }
 
-/* Not CW_PURPOSE_UNLOCK, which asks for the owner alone: it may be somebody else who stands here. */
+/* Not CW_PURPOSE_UNLOCK, which asks for the owner alone: somebody else may stand here. */
 void pump_touch_sign_in(struct pump *pump) {
 	begin(pump, CW_PURPOSE_SIGN_IN);
 }

@@ -505,7 +505,7 @@ static void watch_signals(void) {
 }
 
 /* "#" is the number of the entry that was edited, which nobody knows before. */
-static void say_wanted(const struct shift *s, const struct step *step, char wanted[static GOT_MAX]) {
+static void say_wanted(const struct shift *s, const struct step *step, char *wanted) {
 	size_t n = strcspn(step->expected, "#");
 
 	if (step->expected[n] == '#')
