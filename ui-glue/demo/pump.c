@@ -70,7 +70,7 @@ const struct pump_action pump_actions[CW_ACT_COUNT] = {
 	[CW_ACT_THERAPY_START] = { "Start the therapy", act_start },
 	[CW_ACT_THERAPY_RATE] = { "Change the rate", act_rate },
 	[CW_ACT_THERAPY_BOLUS] = { "Give a bolus", act_bolus },
-	[CW_ACT_THERAPY_HIGH_RISK_DRUG] = { "Choose a high-risk drug", act_drug },
+	[CW_ACT_THERAPY_HIGH_RISK_DRUG] = { "Choose a high-risk drug", act_drug, "high-risk drug, 2 mg" },
 	[CW_ACT_SETTINGS_LIMITS] = { "Change the highest rate", act_limit },
 	[CW_ACT_SETTINGS_DISPLAY] = { "Change the brightness", act_display },
 	[CW_ACT_DATA_EXPORT] = { "Export data", act_export },
@@ -381,7 +381,7 @@ void pump_touch_by_name(struct pump *pump) {
 static void ask_witness(struct pump *pump, uint32_t action) {
 	prepare(pump, CW_PURPOSE_WITNESS);
 	pump->wanted = action;
-	if (cw_witness(pump->cw, action, "high-risk drug, 2 mg", &pump->attempt) == 0)
+	if (cw_witness(pump->cw, action, pump_actions[action].object, &pump->attempt) == 0)
 		return;
 	pump->attempt = 0;
 	pump_note(pump, "%s", message_text("disconnected"));
@@ -444,7 +444,9 @@ static void use(struct pump *pump, uint32_t action) {
 	enum cw_verdict verdict = CW_DENY;
 	enum cw_reason reason = CW_REASON_NONE;
 	uint64_t serial = 0;
-	int r = cw_use(pump->cw, action, NULL, cw_session(pump->cw), &verdict, &reason, &serial);
+	/* A witness is good for exactly what was looked at. */
+	const char *object = pump_actions[action].object;
+	int r = cw_use(pump->cw, action, object, cw_session(pump->cw), &verdict, &reason, &serial);
 
 	if (r == -EINPROGRESS) {
 		pump->serial = serial;

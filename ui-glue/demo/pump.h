@@ -26,6 +26,7 @@ struct pump;
 struct pump_action {
 	const char *label;
 	void (*act)(struct pump *pump); /* what the pump does once it is allowed       */
+	const char *object; /* what it is done to, for the record; NULL: nothing to say    */
 };
 
 struct pump_dialog {
