@@ -27,8 +27,9 @@
 
 const struct fault faults[] = {
 	/* ---- storage ---- */
+	/* The log has its room before it is needed: records go on until that is used up. */
 	{ "disk full", "disk", "RS-01 BG-01", HOW(full), .moments = ALL_MOMENTS,
-	  .permitted = NOT_WRITTEN, .told = STORAGE, .disk = DISK_SMALL, .needs_shim = true },
+	  .permitted = WHATEVER, .told = STORAGE, .disk = DISK_SMALL, .needs_shim = true },
 	{ "no inodes", "disk", "RS-08", HOW(inodes), .moments = ALL_MOMENTS,
 	  .permitted = NOT_WRITTEN, .told = STORAGE, .disk = DISK_SMALL, .needs_shim = true },
 	{ "read-only, mounted so", "disk", "RS-02", HOW(read_only), .moments = ALL_MOMENTS,
