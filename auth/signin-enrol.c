@@ -99,6 +99,7 @@ enum attempt_event enrol_look(struct attempt *a, const struct moment *now) {
 	a->prompt = (struct attempt_prompt){ .tries_left = TRIES_UNKNOWN };
 	token->step = ATTEMPT_STEP_LOOK;
 	token->look.factor = a->held.factor;
+	token->look.seats = 1u << a->seat->index;
 	if (a->enrol.is_made) { /* the new key, and no other, has to sign now */
 		token->look.credentials.n = 1;
 		token->look.credentials.list[0].n = key->n_id;

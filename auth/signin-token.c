@@ -93,6 +93,7 @@ enum attempt_event look(struct attempt *a, const struct moment *now) {
 	a->prompt = (struct attempt_prompt){ .tries_left = TRIES_UNKNOWN };
 	token->step = ATTEMPT_STEP_LOOK;
 	token->look.factor = a->held.factor;
+	token->look.seats = 1u << a->seat->index;
 	if (a->held.factor == CW_FACTOR_FIDO2)
 		r = find_credentials(a, &token->look.credentials);
 	if (r < 0)

@@ -57,7 +57,7 @@ void cards_rules(struct cards *cards, const struct token_rules *old,
 
 		if (n >= old->n_readers || n >= rules->n_readers ||
 		    old->readers[n].kind != rules->readers[n].kind ||
-		    old->readers[n].seat != rules->readers[n].seat ||
+		    old->readers[n].seats != rules->readers[n].seats ||
 		    strcmp(old->readers[n].path, rules->readers[n].path) != 0)
 			forget(&cards->list[i]);
 	}

@@ -59,39 +59,87 @@ static void remember(struct seat_runtime *seat, const struct token_sight *sight,
 	}
 }
 
-/* Nothing here waits for a timer: the page is written before anybody is told. */
-static void see(struct engine *e, struct seat_runtime *seat, const struct token_sight *sight) {
-	const struct policy *policy = engine_policy(e);
-	struct moment now = engine_now(e);
+/* The seats that a reader serves. */
+static uint32_t seats_of(const struct engine *e, uint32_t reader) {
+	const struct token_rules *rules = &engine_policy(e)->settings.tokens;
 
-	remember(seat, sight, &now);
-	if (e->store && seat_removed(e->store, &seat->seat, policy, sight, &now))
-		engine_publish(e, seat, false);
-	attempts_saw(e, seat, sight);
-	/* Who waits for it gets it; the screen follows the attempt's own prompts. */
-	if (attempts_see(e, seat, sight, &now)) {
-		seat_presented_used(seat);
-		return;
+	return reader < rules->n_readers && reader < TOKEN_READERS_MAX ? rules->readers[reader].seats
+								       : 0;
+}
+
+/*
+ * A card that is pulled locks whatever it opened: also a seat that its reader does not
+ * serve any more since other rules came.
+ */
+static void lock_removed(struct engine *e, uint32_t seats, const struct token_sight *sight,
+			 const struct moment *now) {
+	for (uint32_t i = 0; i < e->n_seats; ++i) {
+		struct seat_runtime *seat = &e->seats[i];
+		bool is_named = sight->kind == TOKEN_SIGHT_CARD_OUT &&
+				seat->seat.session.reader[0] != '\0';
+
+		if (((seats >> i & 1u) != 0 || is_named) && e->store &&
+		    seat_removed(e->store, &seat->seat, engine_policy(e), sight, now))
+			engine_publish(e, seat, false);
 	}
-	if (e->store && seat_taps_out(e->store, &seat->seat, policy, sight)) {
-		seat_presented_used(seat);
-		(void)seat_lock(e->store, &seat->seat, &now, "tap-out");
+}
+
+/* Does an attempt wait for it? The first one gets it. */
+static bool is_awaited(struct engine *e, uint32_t seats, const struct token_sight *sight,
+		       const struct moment *now) {
+	for (uint32_t i = 0; i < e->n_seats; ++i)
+		if ((seats >> i & 1u) != 0 && attempts_see(e, &e->seats[i], sight, now))
+			return true;
+	return false;
+}
+
+/* Does it end sessions? */
+static bool taps_out(struct engine *e, uint32_t seats, const struct token_sight *sight,
+		     const struct moment *now) {
+	bool any = false;
+
+	for (uint32_t i = 0; i < e->n_seats; ++i) {
+		struct seat_runtime *seat = &e->seats[i];
+
+		if ((seats >> i & 1u) == 0 || !e->store ||
+		    !seat_taps_out(e->store, &seat->seat, engine_policy(e), sight))
+			continue;
+		(void)seat_lock(e->store, &seat->seat, now, "tap-out");
 		engine_publish(e, seat, false);
-		return;
+		any = true;
 	}
-	tell(seat, sight);
+	return any;
+}
+
+/*
+ * Nothing here waits for a timer: the page is written before anybody is told. Of several
+ * seats at one reader an attempt that waits is first, then sessions that it ends; what
+ * nobody uses is told to all screens.
+ */
+static void see(struct engine *e, uint32_t seats, const struct token_sight *sight) {
+	struct moment now = engine_now(e);
+	bool used;
+
+	lock_removed(e, seats, sight, &now);
+	for (uint32_t i = 0; i < e->n_seats; ++i)
+		if ((seats >> i & 1u) != 0) {
+			remember(&e->seats[i], sight, &now);
+			attempts_saw(e, &e->seats[i], sight);
+		}
+	used = is_awaited(e, seats, sight, &now) || taps_out(e, seats, sight, &now);
+	for (uint32_t i = 0; i < e->n_seats; ++i) {
+		if ((seats >> i & 1u) == 0)
+			continue;
+		if (used)
+			seat_presented_used(&e->seats[i]);
+		else
+			tell(&e->seats[i], sight);
+	}
 }
 
 void seats_see(struct engine *engine, const struct token_sight *sight) {
-	const struct token_rules *rules = &engine_policy(engine)->settings.tokens;
-	uint32_t seat;
-
-	if (sight->reader >= rules->n_readers || (unsigned)sight->kind >= TOKEN_N_SIGHTS ||
-	    !messages[sight->kind])
-		return;
-	seat = rules->readers[sight->reader].seat;
-	if (seat < engine->n_seats)
-		see(engine, &engine->seats[seat], sight);
+	if ((unsigned)sight->kind < TOKEN_N_SIGHTS && messages[sight->kind])
+		see(engine, seats_of(engine, sight->reader), sight);
 }
 
 /* The seat's reader that types into its application. NULL: none. */
@@ -102,7 +150,7 @@ static const struct reader_rules *wedge_of(const struct request *r, uint32_t *re
 		const struct reader_rules *reader = &rules->readers[i];
 
 		if (reader->kind == READER_WEDGE && reader->path[0] == '\0' &&
-		    reader->seat == r->seat->seat.index) {
+		    (reader->seats >> r->seat->seat.index & 1u) != 0) {
 			*ret_index = i;
 			return reader;
 		}
@@ -123,6 +171,7 @@ int handle_badge(struct request *r) {
 			    &sight.n_id) < 0)
 		return reply_message(r, RESULT_INVALID, "badge-unreadable");
 	(void)reply(r, RESULT_OK);
-	seats_see(r->engine, &sight);
+	/* It typed into this seat's application, whatever seats there are. */
+	see(r->engine, 1u << r->seat->seat.index, &sight);
 	return 0;
 }

@@ -116,6 +116,7 @@ void compile_readers(struct compile *c) {
 	const struct policy_table *t = &c->p->table;
 	const struct reader *r = &c->device_file.r;
 	struct token_rules *rules = &c->p->settings.tokens;
+	const uint32_t every = (1u << t->n_seats) - 1;
 
 	for (uint32_t i = 0; i < c->device.n_readers; ++i) {
 		const struct parsed_reader *p = &c->device.readers[i];
@@ -132,7 +133,7 @@ void compile_readers(struct compile *c) {
 				       "the first is on line %u", c->device.readers[k].item.line);
 		rules->readers[i] = (struct reader_rules){
 			.kind = (enum reader_kind)p->kind,
-			.seat = seat < 0 ? 0 : (uint32_t)seat,
+			.seats = !p->seat[0] ? every : seat < 0 ? 0 : 1u << seat,
 			.form = (enum badge_form)p->form,
 			.speed = p->kind == READER_SERIAL ? p->speed : 0,
 		};

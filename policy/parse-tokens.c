@@ -167,7 +167,7 @@ const struct section parse_tokens = SECTION("tokens", tokens_keys);
 static const struct key reader_keys[] = {
 	{ .name = "kind", .type = KEY_WORD, .required = true, .words = parse_reader_words,
 	  FIELD(kind) },
-	{ .name = "seat", .type = KEY_NAME, .required = true, FIELD(seat) },
+	{ .name = "seat", .type = KEY_NAME, FIELD(seat) },
 	{ .name = "path", .type = KEY_TEXT, FIELD(path) },
 	{ .name = "form", .type = KEY_WORD, .words = form_words, .fallback = BADGE_HEX,
 	  FIELD(form) },

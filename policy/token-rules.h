@@ -101,7 +101,7 @@ enum badge_form {
 
 struct reader_rules {
 	enum reader_kind kind;
-	uint32_t seat;           /* index of the seat it belongs to                   */
+	uint32_t seats;          /* bits of the seats that it serves; 0: none         */
 	enum badge_form form;
 	uint32_t speed;          /* SERIAL: bits a second; 9600                       */
 	char path[TOKEN_PATH_MAX];

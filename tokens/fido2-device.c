@@ -177,7 +177,7 @@ static enum token_error open_usb(struct fido2_devices *devices, int ms) {
 	return error;
 }
 
-enum token_error fido2_devices_open(const struct token_rules *rules, int ms,
+enum token_error fido2_devices_open(const struct token_rules *rules, uint32_t seats, int ms,
 				    struct fido2_devices *devices) {
 	enum token_error worst = TOKEN_ABSENT;
 	bool usb = false;
@@ -186,6 +186,8 @@ enum token_error fido2_devices_open(const struct token_rules *rules, int ms,
 		const struct reader_rules *reader = &rules->readers[i];
 		enum token_error error = TOKEN_ABSENT;
 
+		if ((reader->seats & seats) == 0)
+			continue; /* another seat's                                          */
 		if (reader->kind == READER_KEY_SOCKET && devices->n < FIDO2_DEVICES_MAX)
 			error = open_socket(devices, reader->path, ms);
 		if (error != TOKEN_OK && error != TOKEN_ABSENT)

@@ -182,7 +182,7 @@ static enum token_error kind_look(void *p, const struct token_look *look,
 	kind->credentials = look->credentials;
 	fido2_devices_close(&kind->devices);
 	/* One that hangs must leave time for the others. */
-	error = fido2_devices_open(&kind->rules, ms / 4, &kind->devices);
+	error = fido2_devices_open(&kind->rules, look->seats, ms / 4, &kind->devices);
 	if (error != TOKEN_OK)
 		return error;
 	for (uint32_t i = 0; i < kind->devices.n; ++i) {

@@ -30,7 +30,8 @@ struct fido2_devices {
 enum token_error fido2_error(int fido);
 
 /*
- * fido2_devices_open() - open every key that the rules allow
+ * fido2_devices_open() - open every key that the rules allow at a seat
+ * @seats:  bit of the seat: keys of other seats' readers are left alone
  * @ms:  what each of them may take to say who it is
  *
  * Sockets in the order of the rules, then what is on USB if the rules have a
@@ -39,7 +40,7 @@ enum token_error fido2_error(int fido);
  * Return: TOKEN_OK with at least one; TOKEN_ABSENT; what the last one said when
  * none could be opened; TOKEN_BROKEN (no memory).
  */
-enum token_error fido2_devices_open(const struct token_rules *rules, int ms,
+enum token_error fido2_devices_open(const struct token_rules *rules, uint32_t seats, int ms,
 				    struct fido2_devices *devices);
 
 /* Cancels what is going on, closes all, and zeroes. */

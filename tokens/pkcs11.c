@@ -17,6 +17,9 @@
 #include "tokens/pkcs11-module.h"
 #include "tokens/token.h"
 
+/* Ours: the slot is a reader of another seat, or of none. */
+#define CKR_OTHER_SEAT (CKR_VENDOR_DEFINED | 0x63770001ul)
+
 /* What tells one card from another. Nothing that it could not lie about. */
 struct card {
 	CK_SLOT_ID slot;
@@ -40,6 +43,8 @@ struct held {
 
 struct cards {
 	struct pkcs11_module module;
+	struct token_rules rules;
+	uint32_t seats; /* bit of the seat that the last look was for                    */
 	struct token_found found;
 	struct held held[TOKEN_CANDIDATES_MAX];
 };
@@ -72,11 +77,12 @@ static int cards_open(const struct token_rules *rules, void **ret_kind) {
 		free(c);
 		return r;
 	}
+	c->rules = *rules;
 	*ret_kind = c;
 	return 0;
 }
 
-/* Reads what is in a slot. */
+/* Reads what is in a slot, if it is a reader of the seat that the look was for. */
 static CK_RV card_read(struct cards *c, CK_SLOT_ID slot, struct card *ret_card) {
 	CK_FUNCTION_LIST *call = c->module.call;
 	CK_SLOT_INFO info = { 0 };
@@ -87,12 +93,14 @@ static CK_RV card_read(struct cards *c, CK_SLOT_ID slot, struct card *ret_card) 
 	rv = call->C_GetSlotInfo(slot, &info);
 	if (rv != CKR_OK)
 		return rv;
+	pkcs11_text(info.slotDescription, sizeof(info.slotDescription), card.reader);
+	if (!token_pcsc_serves(&c->rules, card.reader, c->seats))
+		return CKR_OTHER_SEAT;
 	if (!(info.flags & CKF_TOKEN_PRESENT))
 		return CKR_TOKEN_NOT_PRESENT;
 	rv = call->C_GetTokenInfo(slot, &token);
 	if (rv != CKR_OK)
 		return rv;
-	pkcs11_text(info.slotDescription, sizeof(info.slotDescription), card.reader);
 	memcpy(card.label, token.label, sizeof(card.label));
 	memcpy(card.model, token.model, sizeof(card.model));
 	memcpy(card.serial, token.serialNumber, sizeof(card.serial));
@@ -104,7 +112,8 @@ static CK_RV card_read(struct cards *c, CK_SLOT_ID slot, struct card *ret_card) 
 }
 
 static bool card_is_same(const struct card *a, const struct card *b) {
-	return memcmp(a->label, b->label, sizeof(a->label)) == 0 &&
+	return memcmp(a->reader, b->reader, sizeof(a->reader)) == 0 &&
+	       memcmp(a->label, b->label, sizeof(a->label)) == 0 &&
 	       memcmp(a->model, b->model, sizeof(a->model)) == 0 &&
 	       memcmp(a->serial, b->serial, sizeof(a->serial)) == 0;
 }
@@ -309,34 +318,46 @@ static CK_RV look_at_slot(struct cards *c, CK_SLOT_ID slot) {
 	return rv;
 }
 
+/* Has the seat a line for readers of cards at all? */
+static bool has_reader(const struct cards *c) {
+	for (uint32_t i = 0; i < c->rules.n_readers && i < TOKEN_READERS_MAX; ++i)
+		if (c->rules.readers[i].kind == READER_PCSC &&
+		    (c->rules.readers[i].seats & c->seats) != 0)
+			return true;
+	return false;
+}
+
 static enum token_error cards_look(void *kind, const struct token_look *look,
 				   struct token_found *ret_found) {
 	struct cards *c = kind;
 	CK_SLOT_ID slots[PKCS11_SLOTS_MAX];
 	size_t n = 0;
-	bool any = false;
+	bool any = false, any_here = false;
 	CK_RV first = CKR_OK;
 	CK_RV rv;
 
-	(void)look;
+	c->seats = look->seats;
 	if (!pkcs11_is_ours(&c->module))
 		return TOKEN_MODULE;
 	cards_forget(c);
 	rv = pkcs11_slots(&c->module, slots, &n, &any);
 	if (rv != CKR_OK)
 		return pkcs11_error(rv);
-	if (!any)
+	if (!any || !has_reader(c))
 		return TOKEN_READER_GONE;
-	if (n == 0)
-		return TOKEN_ABSENT;
 	for (size_t i = 0; i < n; ++i) {
 		/* A card that is broken hides no other one, and is not half there. */
 		rv = look_at_slot(c, slots[i]);
+		if (rv == CKR_OTHER_SEAT)
+			continue;
+		any_here = true;
 		if (rv != CKR_OK)
 			drop(c, slots[i]);
 		if (first == CKR_OK)
 			first = rv;
 	}
+	if (!any_here)
+		return TOKEN_ABSENT;
 	if (c->found.n == 0)
 		return first != CKR_OK ? pkcs11_error(first) : TOKEN_NO_CREDENTIAL;
 	for (uint32_t i = 0; i < c->found.n; ++i)
@@ -362,6 +383,8 @@ static enum token_error find_card(struct cards *c, const struct held *h, struct 
 		if (slots[i] != h->card.slot)
 			continue;
 		rv = card_read(c, slots[i], ret_card);
+		if (rv == CKR_OTHER_SEAT)
+			return TOKEN_REMOVED;
 		if (rv != CKR_OK)
 			return pkcs11_error(rv);
 		/* Another card gets no PIN that was meant for this one. */

@@ -136,10 +136,12 @@ static int take_candidate(struct frame_span map, uint32_t *ret) {
 }
 
 static int heard_look(struct frame_span body, struct speech_request *r) {
-	uint64_t factor = 0;
+	uint64_t factor = 0, seats = 0;
 
-	if (frame_get_uint(body, "factor", &factor) < 0 || factor >= CW_N_FACTORS)
+	if (frame_get_uint(body, "factor", &factor) < 0 || factor >= CW_N_FACTORS ||
+	    frame_get_uint(body, "seats", &seats) < 0 || seats > UINT32_MAX)
 		return -EBADMSG;
+	r->look.seats = (uint32_t)seats;
 	r->verb = SPEECH_LOOK;
 	r->look.factor = (enum cw_factor)factor;
 	return take_credentials(body, "credentials", &r->look.credentials);

@@ -39,6 +39,7 @@ size_t speech_look(uint8_t buffer[static LIMIT_FRAME], const struct token_look *
 
 	begin(&w, buffer, "look");
 	frame_uint(&w, "factor", look->factor);
+	frame_uint(&w, "seats", look->seats);
 	put_credentials(&w, "credentials", &look->credentials);
 	return finish(&w);
 }

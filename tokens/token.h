@@ -96,6 +96,8 @@ struct token_credentials {
 
 struct token_look {
 	enum cw_factor factor; /* SMARTCARD or FIDO2                                */
+	uint32_t seats;        /* bit of the seat it is for: only what lies at a reader
+				* of that seat is looked at (token_pcsc_serves()); 0: none */
 	struct token_credentials credentials; /* FIDO2                              */
 };
 
@@ -211,6 +213,24 @@ struct token_sight {
  */
 int token_watch(const struct token_rules *rules, int stop_fd,
 		void (*see)(const struct token_sight *sight, void *userdata), void *userdata);
+
+/*
+ * token_pcsc_rule() - which line of readers a PC/SC reader is of
+ * @name:        of the reader
+ * @ret_reader:  the line with the longest part of that name; one without a path has any
+ *
+ * Return: true; false: none names it, so nobody watches it.
+ */
+bool token_pcsc_rule(const struct token_rules *rules, const char *name, uint32_t *ret_reader);
+
+/*
+ * token_pcsc_serves() - may what lies in this PC/SC reader be used at a seat?
+ * @name:   of the reader, cut to LIMIT_NAME
+ * @seats:  bit of the seat
+ *
+ * Of a name that was cut, every line that it may be of has to serve the seat.
+ */
+bool token_pcsc_serves(const struct token_rules *rules, const char *name, uint32_t seats);
 
 /*
  * badge_normalise() - the one form of a badge's id

@@ -271,25 +271,6 @@ static void *run_thread(void *userdata) {
 
 /* --- the loop ------------------------------------------------------------- */
 
-/* The rule with the longest part of the name; one without a path has any. */
-static bool rule_of(const struct watch *watch, const char *name, uint32_t *ret_reader) {
-	size_t longest = 0;
-	bool found = false;
-
-	for (uint32_t i = 0; i < watch->rules->n_readers; ++i) {
-		const struct reader_rules *rules = &watch->rules->readers[i];
-		size_t n = strlen(rules->path);
-
-		if (rules->kind != READER_PCSC || !strstr(name, rules->path) ||
-		    (found && n <= longest))
-			continue;
-		longest = n;
-		*ret_reader = i;
-		found = true;
-	}
-	return found;
-}
-
 /* A rule is there when pcscd is, and any of its readers. */
 static void tell_there(struct watch *watch) {
 	const struct pcsc *pcsc = watch->pcsc;
@@ -297,7 +278,7 @@ static void tell_there(struct watch *watch) {
 	uint32_t reader = 0;
 
 	for (size_t i = 0; i < PCSC_READERS_MAX; ++i)
-		if (pcsc->there[i][0] && rule_of(watch, pcsc->there[i], &reader))
+		if (pcsc->there[i][0] && token_pcsc_rule(watch->rules, pcsc->there[i], &reader))
 			there[reader] = pcsc->up && !watch->pcsc_silent;
 	for (uint32_t i = 0; i < watch->rules->n_readers; ++i)
 		if (watch->rules->readers[i].kind == READER_PCSC)
@@ -315,7 +296,7 @@ static void keep_name(struct pcsc *pcsc, const char *name, bool there) {
 static void hear(struct watch *watch, const struct saying *saying) {
 	char hex[2 * UID_MAX + 1];
 	uint32_t reader = 0;
-	bool known = rule_of(watch, saying->name, &reader);
+	bool known = token_pcsc_rule(watch->rules, saying->name, &reader);
 
 	switch (saying->word) {
 	case WORD_UP:

@@ -157,7 +157,7 @@ static void run_soft(void *arg, unsigned n) {
 /* ---- ours ---------------------------------------------------------------------------- */
 
 static void look(struct cards_bench *c) {
-	static const struct token_look wanted = { .factor = CW_FACTOR_SMARTCARD };
+	static const struct token_look wanted = { .factor = CW_FACTOR_SMARTCARD, .seats = 1 };
 
 	bench_must(token_kind_pkcs11.look(c->kind, &wanted, &c->found) == TOKEN_OK, "look()");
 }
@@ -214,6 +214,8 @@ static void use_module(struct cards_bench *c, const char *path) {
 
 	bench_must(n < sizeof(c->rules.smartcard.module), "the module's path is too long");
 	memcpy(c->rules.smartcard.module, path, n + 1);
+	c->rules.n_readers = 1;
+	c->rules.readers[0] = (struct reader_rules){ .kind = READER_PCSC, .seats = 1 };
 }
 
 static void rows_softhsm(struct bench *b, struct cards_bench *c) {

@@ -46,12 +46,12 @@ static void begin(void) {
 	char text[2048];
 
 	(void)snprintf(text, sizeof(text),
-		       "{ kind = \"usb-key\"; seat = \"main\"; },\n"
+		       "{ kind = \"usb-key\"; },\n"
 		       "  { kind = \"key-socket\"; seat = \"main\"; path = \"%s/key\"; },\n"
 		       "  { kind = \"serial\"; seat = \"main\"; path = \"%s/tty\"; form = \"hex\"; },\n"
 		       "  { kind = \"wedge\"; seat = \"main\"; form = \"decimal\"; }",
 		       room, room);
-	world_edit(&world, "device.cfg", "{ kind = \"usb-key\"; seat = \"main\"; }", text);
+	world_edit(&world, "device.cfg", "{ kind = \"usb-key\"; }", text);
 	(void)snprintf(text, sizeof(text),
 		       "tokens = {\n  smartcard = { module = \"%s\";\n"
 		       "    environment = [ \"PCSCLITE_CSOCK_NAME=/run/pcscd/pcscd.comm\" ];\n"
@@ -237,6 +237,74 @@ START_TEST(a_card_signs_in_is_pulled_and_unlocks) {
 	tell("slot0", "insert");
 	ask("attempt.begin", CW_PURPOSE_UNLOCK, CW_FACTOR_SMARTCARD, NULL);
 	ck_assert_str_eq(CONVERSE({ CW_FIELD_INSERT }, { CW_FIELD_PIN, CARD_PIN }), "signed-in");
+	end();
+}
+END_TEST
+
+static bool is_open(const struct caller *c) {
+	struct policy_state state;
+
+	return state_page_read(c->page, &state) == 0 && state.session != 0 && state.lock_at != 0;
+}
+
+/* The one who asks from now on. */
+static void change_seats(void) {
+	static struct caller other;
+
+	other = ui;
+	ui = service;
+	service = other;
+}
+
+static void enrol_ninas_card(void) {
+	caller_sign_in(&ui, "anna");
+	enrol("nina", "smartcard");
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_CHOICE, "1" }, { CW_FIELD_PIN, CARD_PIN }),
+			 "attempt-over");
+	ck_assert_str_eq(said, "enrolled");
+	sign_out();
+}
+
+/* The field of the next prompt. */
+static uint64_t next_field(void) {
+	uint64_t field = 0;
+
+	ck_assert(caller_event(&ui, "prompt"));
+	ck_assert_int_eq(frame_get_uint(ui.frame.body, "field", &field), 0);
+	return field;
+}
+
+START_TEST(CD_12_a_card_at_another_seat_opens_nothing_here) {
+	world_edit(&world, "device.cfg", "{ kind = \"pcsc\"; },",
+		   "{ kind = \"pcsc\"; seat = \"main\"; },\n"
+		   "  { kind = \"pcsc\"; seat = \"service\"; path = \"the desk's\"; },");
+	begin();
+	enrol_ninas_card();
+	change_seats();
+	sign_out();
+	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_SMARTCARD, NULL);
+	ck_assert_uint_eq(next_field(), CW_FIELD_INSERT); /* and no PIN                   */
+	change_seats();
+	ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_SMARTCARD, NULL);
+	ck_assert_str_eq(CONVERSE({ CW_FIELD_PIN, CARD_PIN }), "signed-in");
+	ck_assert(is_open(&ui) && !is_open(&service));
+	end();
+}
+END_TEST
+
+START_TEST(CD_12_a_card_that_opened_two_seats_locks_both) {
+	begin();
+	enrol_ninas_card();
+	for (unsigned i = 0; i < 2; ++i) {
+		ask("attempt.begin", CW_PURPOSE_SIGN_IN, CW_FACTOR_SMARTCARD, NULL);
+		ck_assert_str_eq(CONVERSE({ CW_FIELD_PIN, CARD_PIN }), "signed-in");
+		change_seats();
+	}
+	ck_assert(is_open(&ui) && is_open(&service));
+	tell("slot0", "pull");
+	ck_assert_msg(is_locked_within(5000), "the card is gone and the seat is open");
+	change_seats();
+	ck_assert_msg(is_locked_within(5000), "the card is gone and the other seat is open");
 	end();
 }
 END_TEST
@@ -575,6 +643,8 @@ END_TEST
 int main(int argc, char **argv) {
 	const TTest *tests[] = {
 		a_card_signs_in_is_pulled_and_unlocks,
+		CD_12_a_card_at_another_seat_opens_nothing_here,
+		CD_12_a_card_that_opened_two_seats_locks_both,
 		how_long_a_card_takes,
 		a_key_signs_in_with_its_pin_and_not_without,
 		badge_and_code_open_care_and_the_next_tap_hands_over,

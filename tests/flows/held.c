@@ -213,6 +213,7 @@ void find_cards(struct attempt *a, const struct card *const cards[], unsigned n)
 
 	expect_step(a, ATTEMPT_STEP_LOOK);
 	ck_assert_int_eq((int)attempt_token(a)->look.factor, CW_FACTOR_SMARTCARD);
+	ck_assert_uint_eq(attempt_token(a)->look.seats, 1u << world.seat.index);
 	found = (struct token_found){ .n = n };
 	for (unsigned i = 0; i < n; ++i) {
 		struct token_candidate *c = &found.candidates[i];
@@ -232,6 +233,7 @@ void find_key(struct attempt *a, bool with_pin) {
 
 	expect_step(a, ATTEMPT_STEP_LOOK);
 	ck_assert_int_eq((int)attempt_token(a)->look.factor, CW_FACTOR_FIDO2);
+	ck_assert_uint_eq(attempt_token(a)->look.seats, 1u << world.seat.index);
 	ck_assert_uint_ge(attempt_token(a)->look.credentials.n, 1);
 	found = (struct token_found){ .n = 1 };
 	found.candidates[0].needs_pin = with_pin;

@@ -107,6 +107,8 @@ void cards_rules(struct token_rules *rules, const char *module) {
 	rules->smartcard.on = true;
 	ck_assert_uint_lt(strlen(module), sizeof(rules->smartcard.module));
 	memcpy(rules->smartcard.module, module, strlen(module) + 1);
+	rules->n_readers = 1;
+	rules->readers[0] = (struct reader_rules){ .kind = READER_PCSC, .seats = 1 };
 }
 
 void script(const char *text, ...) {
@@ -217,7 +219,7 @@ static void sign_once(const struct plan *plan, void *kind, struct outcome *o, bo
 }
 
 static void play_inside(const struct plan *plan, struct outcome *o) {
-	static const struct token_look look = { .factor = CW_FACTOR_SMARTCARD };
+	static const struct token_look look = { .factor = CW_FACTOR_SMARTCARD, .seats = 1 };
 	struct token_rules *rules = calloc(1, sizeof(*rules));
 	void *kind = NULL;
 

@@ -29,6 +29,7 @@ struct key_world *key_world_new(void) {
 	w->rules.deadline_ms = 4000;
 	w->rules.security_key = (struct security_key_rules){ .on = true, .rp = RP };
 	w->look.factor = CW_FACTOR_FIDO2;
+	w->look.seats = 1;
 	for (unsigned i = 0; i < KEYS; ++i) {
 		struct reader_rules *reader = &w->rules.readers[i];
 
@@ -38,6 +39,7 @@ struct key_world *key_world_new(void) {
 		ck_assert_int_eq(virtual_key_start(w->keys[i], w->path[i]), 0);
 		key_world_tell(w, i, "set-pin " PIN);
 		reader->kind = READER_KEY_SOCKET;
+		reader->seats = 1;
 		(void)snprintf(reader->path, sizeof(reader->path), "%s", w->path[i]);
 	}
 	w->rules.n_readers = KEYS;

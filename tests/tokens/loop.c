@@ -170,7 +170,7 @@ static void on_done(void *userdata, enum token_error error, uint32_t tries,
 
 uint64_t loop_look(struct loop *l) {
 	const struct token_client client = {on_found, on_touch, on_done, l};
-	struct token_look look = {.factor = CW_FACTOR_SMARTCARD};
+	struct token_look look = {.factor = CW_FACTOR_SMARTCARD, .seats = 1};
 	uint64_t job = 0;
 
 	l->n_found = l->n_touch = l->n_done = 0;

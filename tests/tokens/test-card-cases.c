@@ -373,10 +373,85 @@ START_TEST(more_certificates_than_there_is_room_lose_the_authorities) {
 }
 END_TEST
 
+#define NO_READER TOKEN_READER_GONE
+#define LONG_NAME "A reader whose name is longer than there is room for it in a s" /* 62 */
+
+/* Which of two cards is seen at the first seat, by the lines of device.cfg. */
+static const struct {
+	const char *why;
+	struct reader_rules readers[3];
+	const char *seen; /* labels of the cards                                         */
+	enum token_error looked;
+} seats[] = {
+	{ "CD-12 a line without a seat serves all", { { READER_PCSC, .seats = 3 } }, "kimlee",
+	  TOKEN_OK },
+	{ "CD-12 the only line is the other seat's", { { READER_PCSC, .seats = 2 } }, "", NO_READER },
+	{ "CD-12 no line at all", { { READER_NONE } }, "", NO_READER },
+	{ "CD-12 a line of no seat", { { READER_PCSC, .seats = 0 } }, "", NO_READER },
+	{ "CD-12 lines of other kinds say nothing of cards",
+	  { { READER_USB_KEY, .seats = 1 }, { READER_SERIAL, .seats = 1 } }, "", NO_READER },
+	{ "CD-12 the second reader is the other seat's",
+	  { { READER_PCSC, .seats = 1 }, { READER_PCSC, .seats = 2, .path = "Reader 1" } }, "kim",
+	  TOKEN_OK },
+	{ "CD-12 the second reader is ours, the rest the other seat's",
+	  { { READER_PCSC, .seats = 2 }, { READER_PCSC, .seats = 1, .path = "Reader 1" } }, "lee",
+	  TOKEN_OK },
+	{ "CD-12 the longest part of the name counts",
+	  { { READER_PCSC, .seats = 1, .path = "Reader" },
+	    { READER_PCSC, .seats = 2, .path = "Reader 0" } }, "lee", TOKEN_OK },
+	{ "CD-12 a reader that no line names serves nobody",
+	  { { READER_PCSC, .seats = 1, .path = "Reader 1" } }, "lee", TOKEN_OK },
+	{ "CD-12 our reader is not there, and the other seat's is",
+	  { { READER_PCSC, .seats = 1, .path = "Reader 7" }, { READER_PCSC, .seats = 2 } }, "",
+	  TOKEN_ABSENT },
+};
+
+START_TEST(a_card_at_another_seats_reader_is_not_seen) {
+	const struct token_look look = { .factor = CW_FACTOR_SMARTCARD, .seats = 1 };
+	struct token_rules *rules = calloc(1, sizeof(*rules));
+	struct token_found *found = calloc(1, sizeof(*found));
+	char labels[4 * LIMIT_NAME] = "";
+	enum token_error error;
+	void *kind = NULL;
+
+	script("%s", "card kim 123456\nkey 01 @/nurse-ec.key @/nurse-ec.pem\n"
+		     "card lee 123456\nkey 01 @/lead-ec.key @/lead-ec.pem\n");
+	cards_rules(rules, TEST_SCRIPTED_PKCS11);
+	memcpy(rules->readers, seats[_i].readers, sizeof(seats[_i].readers));
+	rules->n_readers = ARRAY_SIZE(seats[_i].readers);
+	ck_assert_int_eq(token_kind_pkcs11.open(rules, &kind), 0);
+	error = token_kind_pkcs11.look(kind, &look, found);
+	ck_assert_msg(error == seats[_i].looked, "%s: %d", seats[_i].why, (int)error);
+	for (uint32_t i = 0; i < found->n; ++i)
+		(void)strcat(labels, found->candidates[i].label);
+	ck_assert_msg(strcmp(labels, seats[_i].seen) == 0, "%s: saw \"%s\"", seats[_i].why, labels);
+	token_kind_pkcs11.close(kind);
+	free(found);
+	free(rules);
+}
+END_TEST
+
+/* PKCS#11 cuts names at 64 bytes, and what tells two readers apart may stand behind. */
+START_TEST(CD_12_a_name_that_was_cut_is_everybodys_it_may_be) {
+	struct token_rules *rules = calloc(1, sizeof(*rules));
+
+	cards_rules(rules, TEST_SCRIPTED_PKCS11);
+	ck_assert(token_pcsc_serves(rules, LONG_NAME "l", 1));
+	rules->readers[1] = (struct reader_rules){ READER_PCSC, .seats = 2, .path = "slot 01" };
+	rules->n_readers = 2;
+	ck_assert(token_pcsc_serves(rules, LONG_NAME, 1));
+	ck_assert(!token_pcsc_serves(rules, LONG_NAME "l", 1));
+	ck_assert(!token_pcsc_serves(rules, LONG_NAME "l", 2));
+	rules->readers[1].seats = 3;
+	ck_assert(token_pcsc_serves(rules, LONG_NAME "l", 1));
+	free(rules);
+}
+END_TEST
+
 static void sign_in_a_child(void *kind) {
 	static struct token_answer answer;
 	static struct token_found found;
-	const struct token_look look = { .factor = CW_FACTOR_SMARTCARD };
+	const struct token_look look = { .factor = CW_FACTOR_SMARTCARD, .seats = 1 };
 	struct token_sign sign = { .candidate = 0 };
 	const struct token_talk talk = { 0 };
 	uint32_t tries;
@@ -515,6 +590,9 @@ static Suite *suite(void) {
 	tcase_add_test(t, CD_14_of_two_certificates_the_one_that_was_chosen_signs);
 	tcase_add_test(t, CD_14_a_card_that_was_exchanged_gets_no_pin);
 	tcase_add_test(t, more_certificates_than_there_is_room_lose_the_authorities);
+	tcase_add_loop_test(t, a_card_at_another_seats_reader_is_not_seen, 0,
+			    (int)ARRAY_SIZE(seats));
+	tcase_add_test(t, CD_12_a_name_that_was_cut_is_everybodys_it_may_be);
 	tcase_add_test(t, CD_07_the_child_of_a_fork_never_uses_the_module);
 	tcase_add_test(t, CD_07_a_copy_of_us_that_the_module_made_is_told_so);
 	tcase_add_loop_test(t, a_process_that_is_lost_harms_no_other, 0, (int)ARRAY_SIZE(ends));

@@ -85,7 +85,7 @@ static enum speech_kind ask(size_t n, const char *verb) {
 }
 
 static enum speech_kind look(void) {
-	static const struct token_look wanted = { .factor = CW_FACTOR_SMARTCARD };
+	static const struct token_look wanted = { .factor = CW_FACTOR_SMARTCARD, .seats = 1 };
 
 	return ask(speech_look(job.buffer, &wanted), "look");
 }

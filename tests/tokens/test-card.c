@@ -142,7 +142,7 @@ static unsigned open_files(void) {
 }
 
 static void many_times(void *kind) {
-	static const struct token_look look = { .factor = CW_FACTOR_SMARTCARD };
+	static const struct token_look look = { .factor = CW_FACTOR_SMARTCARD, .seats = 1 };
 	struct token_found *found = calloc(1, sizeof(*found));
 	struct token_answer *answer = calloc(1, sizeof(*answer));
 	const struct token_talk talk = { 0 };

@@ -256,7 +256,7 @@ START_TEST(works_behind_the_filter_of_the_helper) {
 	int status, pid;
 
 	/* And looks for keys on USB there. */
-	*usb = (struct reader_rules){ .kind = READER_USB_KEY };
+	*usb = (struct reader_rules){ .kind = READER_USB_KEY, .seats = 1 };
 	pid = fork_and_try(confine);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "ended with %#x", status);

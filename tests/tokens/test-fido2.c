@@ -181,6 +181,26 @@ START_TEST(FD_16_two_keys_of_one_person_sign_both) {
 }
 END_TEST
 
+START_TEST(FD_16_a_key_at_another_seat_is_neither_seen_nor_asked) {
+	key_world_enrol(w, 0);
+	key_world_enrol(w, 1);
+	w->rules.readers[0].seats = 2;
+	key_world_again(w);
+	ck_assert_int_eq(key_world_look(w), TOKEN_OK);
+	ck_assert_uint_eq(w->found.n, 1);
+	ck_assert_str_eq(w->found.candidates[0].reader, "key-1");
+	/* A line without a seat serves all of them; one of no seat nobody. */
+	w->rules.readers[0].seats = 3;
+	key_world_again(w);
+	ck_assert_int_eq(key_world_look(w), TOKEN_OK);
+	ck_assert_uint_eq(w->found.n, 2);
+	w->rules.readers[0].seats = 2;
+	w->rules.readers[1].seats = 0;
+	key_world_again(w);
+	ck_assert_int_eq(key_world_look(w), TOKEN_ABSENT);
+}
+END_TEST
+
 START_TEST(FD_16_a_key_without_PIN_is_told_and_hides_no_other) {
 	key_world_enrol(w, 0);
 	key_world_enrol(w, 1);
@@ -436,6 +456,7 @@ static Suite *suite(void) {
 	tcase_add_test(t, FD_16_the_wrong_key_first);
 	tcase_add_test(t, FD_16_the_wrong_key_alone_gets_no_PIN);
 	tcase_add_test(t, FD_16_two_keys_of_one_person_sign_both);
+	tcase_add_test(t, FD_16_a_key_at_another_seat_is_neither_seen_nor_asked);
 	tcase_add_test(t, FD_16_a_key_without_PIN_is_told_and_hides_no_other);
 	tcase_add_test(t, FD_16_a_key_that_hangs_does_not_hide_the_other);
 	tcase_add_test(t, a_key_that_was_exchanged_after_the_look_gets_no_PIN);

@@ -133,8 +133,9 @@ static void note_flags(void) {
 }
 
 static void be_helper(const struct try *try) {
-	static struct token_rules rules;
-	const struct token_look look = { .factor = CW_FACTOR_SMARTCARD };
+	static struct token_rules rules = { .n_readers = 1,
+					    .readers = { { READER_PCSC, .seats = 1 } } };
+	const struct token_look look = { .factor = CW_FACTOR_SMARTCARD, .seats = 1 };
 	bool failed = true;
 	void *kind = NULL;
 

@@ -104,7 +104,7 @@ static int edit_config(const struct broker *b, const char *name, const char *old
 
 /* device.cfg: the virtual readers beside those that every device has. */
 static int add_readers(const struct broker *b) {
-	static const char usual[] = "{ kind = \"usb-key\"; seat = \"main\"; }";
+	static const char usual[] = "{ kind = \"usb-key\"; }";
 	const struct places *places = b->places;
 	char text[1024], *end = text + sizeof(text), *p = text;
 
