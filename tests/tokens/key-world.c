@@ -5,6 +5,7 @@
 #include <fido.h>
 #include <fido/eddsa.h>
 #include <fido/es256.h>
+#include <ftw.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "tests/tokens/run.h"
 
 static void touched(void *userdata) {
 	struct key_world *w = userdata;
@@ -20,11 +22,28 @@ static void touched(void *userdata) {
 	++w->touches;
 }
 
+/* Of the whole run; short, because a socket's path has little room. */
+static char run_dir[64] = "/tmp";
+
+static int take_away(const char *path, const struct stat *st, int what, struct FTW *at) {
+	return remove(path);
+}
+
+int key_world_run(Suite *suite) {
+	int status;
+
+	(void)snprintf(run_dir, sizeof(run_dir), "/tmp/careward-keys-XXXXXX");
+	if (!mkdtemp(run_dir))
+		return EXIT_FAILURE;
+	status = run_suite(suite);
+	return nftw(run_dir, take_away, 8, FTW_DEPTH | FTW_PHYS) == 0 ? status : EXIT_FAILURE;
+}
+
 struct key_world *key_world_new(void) {
 	struct key_world *w = calloc(1, sizeof(*w));
 
 	ck_assert(w != NULL);
-	(void)snprintf(w->dir, sizeof(w->dir), "/tmp/careward-key-XXXXXX");
+	(void)snprintf(w->dir, sizeof(w->dir), "%.40s/XXXXXX", run_dir);
 	ck_assert(mkdtemp(w->dir) != NULL);
 	w->rules.deadline_ms = 4000;
 	w->rules.security_key = (struct security_key_rules){ .on = true, .rp = RP };

@@ -4,6 +4,7 @@
 
 /* A site with one account, and virtual keys that the real libfido2 speaks to. */
 
+#include <check.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,6 +29,12 @@ struct key_world {
 	unsigned touches; /* that were asked for                                       */
 	uint8_t digest[32];
 };
+
+/*
+ * Runs a suite and takes away what its worlds have left: a test that fails, or is killed,
+ * takes nothing away itself. Return: exit status.
+ */
+int key_world_run(Suite *suite);
 
 /* Both keys are plugged in, with PINs. */
 struct key_world *key_world_new(void);

@@ -17,7 +17,6 @@
 
 #include "common/cleanup.h"
 #include "tests/tokens/key-world.h"
-#include "tests/tokens/run.h"
 #include "tokens/fido2.h"
 #include "tokens/verify.h"
 
@@ -575,5 +574,5 @@ static Suite *suite(void) {
 }
 
 int main(void) {
-	return run_suite(suite());
+	return key_world_run(suite());
 }

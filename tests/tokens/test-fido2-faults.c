@@ -12,7 +12,6 @@
 
 #include "common/cleanup.h"
 #include "tests/tokens/key-world.h"
-#include "tests/tokens/run.h"
 #include "tokens/confine.h"
 
 static struct key_world *w;
@@ -331,5 +330,5 @@ static Suite *suite(void) {
 }
 
 int main(void) {
-	return run_suite(suite());
+	return key_world_run(suite());
 }

@@ -10,7 +10,6 @@
 
 #include "common/cleanup.h"
 #include "tests/tokens/key-world.h"
-#include "tests/tokens/run.h"
 #include "tokens/verify.h"
 
 static struct key_world *w;
@@ -297,5 +296,5 @@ static Suite *suite(void) {
 }
 
 int main(void) {
-	return run_suite(suite());
+	return key_world_run(suite());
 }

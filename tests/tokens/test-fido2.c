@@ -8,7 +8,6 @@
 
 #include "common/cleanup.h"
 #include "tests/tokens/key-world.h"
-#include "tests/tokens/run.h"
 
 #define UP 0x01u
 #define UV 0x04u
@@ -477,5 +476,5 @@ static Suite *suite(void) {
 }
 
 int main(void) {
-	return run_suite(suite());
+	return key_world_run(suite());
 }
