@@ -13,6 +13,7 @@
 #include "common/bytes.h"
 #include "common/cleanup.h"
 #include "common/random.h"
+#include "common/secret.h"
 
 #define NONCE 12u
 #define TAG   16u
@@ -159,6 +160,26 @@ int store_mac(struct store *store, const char *label, const uint8_t *p, size_t n
 		return -EIO;
 	memcpy(ret_mac, mac, sizeof(mac));
 	return 0;
+}
+
+int store_check_keys(struct store *store, bool is_new) {
+	uint8_t stored[32], mac[32];
+	int r = store_mac(store, "key check", store->device_id, sizeof(store->device_id), mac);
+
+	if (r == 0)
+		r = store_meta_get(store, "key_check", stored, sizeof(stored));
+	if (r == 0)
+		return equal_32(stored, mac) ? 0 : -EBADMSG;
+	if (r != -ENOENT || !is_new)
+		return r == -ENOENT ? -EBADMSG : r;
+	r = store_begin(store);
+	if (r < 0)
+		return r;
+	r = store_meta_put(store, "key_check", mac, sizeof(mac));
+	if (r == 0)
+		return store_commit(store);
+	store_rollback(store);
+	return r;
 }
 
 int store_sha256(struct store *store, const struct piece *pieces, size_t n_pieces,

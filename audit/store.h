@@ -128,6 +128,14 @@ int store_seal(struct store *store, const char *table, int64_t row, uint64_t gen
 int store_unseal(struct store *store, const char *table, int64_t row, uint64_t generation,
                  const uint8_t *sealed, size_t n_sealed, uint8_t *plain, size_t *n_plain);
 
+/*
+ * store_check_keys() - are the keys those that the database was made with?
+ * @is_new:  nobody is in it yet: what is to be compared with is written, if it is not there
+ *
+ * Return: 0; -EBADMSG (another device's key, or nothing to compare with); -errno.
+ */
+int store_check_keys(struct store *store, bool is_new);
+
 /* HMAC-SHA256 under the key derived for @label. Return: 0; -EIO. */
 int store_mac(struct store *store, const char *label, const uint8_t *p, size_t n,
               uint8_t ret_mac[32]);

@@ -256,6 +256,8 @@ static int build(int workshop, struct keystore *ks, const struct copy_bytes *b,
 	if (r == 0 && !equal_32(mac, b->p + b->n - 32))
 		r = -EBADMSG;
 	if (r == 0)
+		r = store_check_keys(store, true);
+	if (r == 0)
 		r = fill(store, b, copy, now);
 	if (r == 0)
 		r = journal_anchor(store, ret_anchor);

@@ -3,11 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <openssl/evp.h>
 #include <sqlite3.h>
 
 #include "broker/config.h"
+#include "broker/say.h"
 #include "common/cleanup.h"
 #include "common/secret.h"
 
@@ -171,8 +173,37 @@ static int record_installed(struct engine *e, enum config_kind kind, const struc
 	return r;
 }
 
+static const struct policy_message *first_error(const struct policy_messages *messages) {
+	for (uint32_t i = 0; i < messages->n; ++i)
+		if (messages->list[i].severity == POLICY_ERROR)
+			return &messages->list[i];
+	return NULL;
+}
+
+/* Why a file is refused: kept for status, and said when it is new. */
+static void keep_refusal(struct engine *e, enum config_kind kind,
+                         const struct policy_messages *messages) {
+	const struct policy_message *m = first_error(messages);
+	char text[ENGINE_REFUSAL];
+
+	if (!m)
+		return;
+	if (m->line > 0)
+		(void)snprintf(text, sizeof(text), "%s:%u: %s", m->file, m->line, m->text);
+	else
+		(void)snprintf(text, sizeof(text), "%s: %s", m->file, m->text);
+	if (strcmp(e->refusals[kind], text) == 0)
+		return;
+	memcpy(e->refusals[kind], text, sizeof(text));
+	if (messages->n_errors > 1)
+		say("%s (and %u errors more)", text, messages->n_errors - 1);
+	else
+		say("%s", text);
+}
+
 static void record_refused(struct engine *e, enum config_kind kind,
                            const struct policy_messages *messages) {
+	const struct policy_message *m = first_error(messages);
 	char detail[LIMIT_TEXT] = "";
 	struct journal_entry entry = {
 		.event = EVENT_CONFIG_REFUSED,
@@ -182,14 +213,21 @@ static void record_refused(struct engine *e, enum config_kind kind,
 		.detail = detail,
 	};
 
-	for (uint32_t i = 0; i < messages->n; ++i) {
-		if (messages->list[i].severity != POLICY_ERROR)
-			continue;
-		(void)snprintf(detail, sizeof(detail), "line=%u errors=%u", messages->list[i].line,
-		               messages->n_errors);
-		break;
-	}
+	if (m)
+		(void)snprintf(detail, sizeof(detail), "line=%u errors=%u: %s", m->line,
+		               messages->n_errors, m->text);
+	keep_refusal(e, kind, messages);
 	(void)engine_record(e, &entry);
+}
+
+/* Which of the three files the first error is in. */
+static enum config_kind kind_of_error(const struct policy_messages *messages) {
+	const struct policy_message *m = first_error(messages);
+
+	for (unsigned k = CONFIG_DEVICE; m && k < CONFIG_N; ++k)
+		if (strcmp(m->file, file_names[k]) == 0)
+			return (enum config_kind)k;
+	return CONFIG_SITE;
 }
 
 static int read_file(struct engine *e, enum config_kind kind, struct policy_messages *messages,
@@ -208,6 +246,15 @@ static int compile(struct engine *e, const struct texts *t, uint64_t generation,
 		s[k] = (struct policy_source){ file_names[k], t->of[k].p, t->of[k].n };
 	return policy_compile(&s[CONFIG_DEVICE], &s[CONFIG_SITE], &s[CONFIG_PLACE], generation,
 	                      messages, ret);
+}
+
+/* place.cfg may be absent; one that is there and refused is a mistake like any other. */
+static bool may_be_absent(struct engine *e, enum config_kind kind) {
+	char path[512];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", e->setup->config_path, file_names[kind]);
+	return kind == CONFIG_PLACE && lstat(path, &st) < 0 && errno == ENOENT;
 }
 
 static bool same_text(const struct text *a, const struct text *b) {
@@ -235,18 +282,20 @@ static void choose(struct engine *e, enum config_kind kind, struct text *ret) {
 			record_refused(e, kind, messages);
 			engine_alarm(e, ALARM_CONFIG_REFUSED, true);
 		} else if (f == 0 && !same_text(&file, &kept)) {
+			e->foreign[kind] = true;
 			engine_alarm(e, ALARM_CONFIG_FOREIGN, true);
 		}
 		free(file.p);
 		*ret = kept;
 		return;
 	}
-	if (f < 0 && kind != CONFIG_PLACE) {
+	if (f < 0 && !may_be_absent(e, kind)) {
 		record_refused(e, kind, messages);
 		engine_alarm(e, ALARM_CONFIG_REFUSED, true);
 	}
 	/* What was installed cannot be believed: then nothing was, and the file is a stranger's. */
 	if (k < 0 && k != -ENOENT) {
+		e->foreign[kind] = true;
 		engine_alarm(e, ALARM_CONFIG_FOREIGN, true);
 		free(file.p);
 		return;
@@ -254,18 +303,28 @@ static void choose(struct engine *e, enum config_kind kind, struct text *ret) {
 	*ret = file;
 }
 
-/* Are the files those that run? An install may have ended an alarm. */
+/* Are the files those that run? An install, or a copy put in place, may have ended an alarm. */
 static void judge_files(struct engine *e) {
 	struct policy_messages *messages = calloc(1, sizeof(*messages));
-	bool refused = false, foreign = false;
+	bool refused = e->is_uncompiled, foreign = false;
 
 	for (unsigned k = CONFIG_DEVICE; messages && k < CONFIG_N; ++k) {
 		struct text file = { 0 }, kept = { 0 };
-		int f = read_file(e, (enum config_kind)k, messages, &file);
-		int i = installed(e->store, (enum config_kind)k, &kept);
+		int f, i;
 
-		refused |= f < 0 && (k != CONFIG_PLACE || i == 0);
-		foreign |= i == 0 && f == 0 && !same_text(&file, &kept);
+		memset(messages, 0, sizeof(*messages));
+		f = read_file(e, (enum config_kind)k, messages, &file);
+		i = installed(e->store, (enum config_kind)k, &kept);
+		/* place.cfg, too, once there was one. */
+		if (f < 0 && (i == 0 || !may_be_absent(e, (enum config_kind)k))) {
+			refused = true;
+			keep_refusal(e, (enum config_kind)k, messages);
+		} else if (!e->is_uncompiled) {
+			e->refusals[k][0] = '\0';
+		}
+		e->foreign[k] = (i == 0 && f == 0 && !same_text(&file, &kept)) ||
+				(i < 0 && i != -ENOENT);
+		foreign |= e->foreign[k];
 		free(file.p);
 		free(kept.p);
 	}
@@ -282,14 +341,17 @@ void config_load(struct engine *engine) {
 	struct policy *policy = NULL;
 	int r = -ENOMEM;
 
+	memset(engine->refusals, 0, sizeof(engine->refusals));
+	memset(engine->foreign, 0, sizeof(engine->foreign));
 	engine_alarm(engine, ALARM_CONFIG_REFUSED, false);
 	engine_alarm(engine, ALARM_CONFIG_FOREIGN, false);
 	for (unsigned k = CONFIG_DEVICE; k < CONFIG_N; ++k)
 		choose(engine, (enum config_kind)k, &texts.of[k]);
 	if (messages && texts.of[CONFIG_DEVICE].p && texts.of[CONFIG_SITE].p)
 		r = compile(engine, &texts, engine->generation + 1, messages, &policy);
+	engine->is_uncompiled = r == -EINVAL;
 	if (r == -EINVAL) {
-		record_refused(engine, CONFIG_SITE, messages);
+		record_refused(engine, kind_of_error(messages), messages);
 		engine_alarm(engine, ALARM_CONFIG_REFUSED, true);
 	}
 	if (r == 0)
@@ -371,7 +433,26 @@ int config_install(struct engine *engine, enum config_kind kind, const char *con
 		return r;
 	}
 	r = engine_set_policy(engine, policy);
+	engine->is_uncompiled = !engine->policy;
 	engine_alarm(engine, ALARM_CONFIG_NONE, !engine->policy);
 	judge_files(engine);
 	return r;
+}
+
+void config_tick(struct engine *engine) {
+	if (engine->store && !engine->is_uncompiled &&
+	    (engine->alarms[ALARM_CONFIG_REFUSED] || engine->alarms[ALARM_CONFIG_FOREIGN]))
+		judge_files(engine);
+}
+
+bool config_is_in_place(struct engine *engine, enum config_kind kind, const char *content,
+                        size_t n_content) {
+	struct policy_messages *messages = calloc(1, sizeof(*messages));
+	struct text file = { 0 };
+	bool is_so = messages && read_file(engine, kind, messages, &file) == 0 &&
+		     file.n == n_content && memcmp(file.p, content, n_content) == 0;
+
+	free(file.p);
+	free(messages);
+	return is_so;
 }

@@ -61,4 +61,11 @@ int config_check(struct engine *engine, enum config_kind kind, const char *conte
 /* SHA-256. Return: 0; -EIO. */
 int config_digest(const void *content, size_t n, uint8_t ret_digest[32]);
 
+/* While an alarm about files is on: is it over? To be called now and then. */
+void config_tick(struct engine *engine);
+
+/* Is this the content of the file that a start would read? */
+bool config_is_in_place(struct engine *engine, enum config_kind kind, const char *content,
+                        size_t n_content);
+
 #endif

@@ -295,6 +295,7 @@ static bool store_is_back(const struct engine *e) {
 
 void engine_open_store(struct engine *engine) {
 	int fd = engine->setup->state_fd, r = 0;
+	bool initialised = false;
 
 	if (engine->setup->without_journal) {
 		engine_alarm(engine, ALARM_NO_JOURNAL, true);
@@ -306,6 +307,12 @@ void engine_open_store(struct engine *engine) {
 		r = keystore_file_open(fd, &engine->keys);
 	if (r == 0)
 		r = store_open(fd, STORE_READ_WRITE, engine->keys, &engine->store);
+	if (r == 0) {
+		initialised = account_list(engine->store, 0, 1, has_account, NULL) == 1;
+		r = store_check_keys(engine->store, !initialised);
+		if (r < 0)
+			engine->store = store_close(engine->store);
+	}
 	if (r < 0) {
 		engine->store_error = may_pass(r) && engine->setup->client_fd < 0 ? r : 0;
 		engine->keys = keystore_close(engine->keys);
@@ -313,7 +320,7 @@ void engine_open_store(struct engine *engine) {
 		return;
 	}
 	engine->auth.store = engine->store;
-	engine->initialised = account_list(engine->store, 0, 1, has_account, NULL) == 1;
+	engine->initialised = initialised;
 }
 
 /* ---- the supervisor ------------------------------------------------------------ */
@@ -529,8 +536,10 @@ static void on_tick(uv_timer_t *timer) {
 	tick_store(e, &now);
 	claims_tick(e);
 	authorities_tick(e->authorities, now.boot_ms);
-	if (e->ticks % 10 == 0)
+	if (e->ticks % 10 == 0) {
 		claims_drain_spool(e);
+		config_tick(e);
+	}
 }
 
 /* ---- beginning and end ------------------------------------------------------------ */

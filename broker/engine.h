@@ -34,6 +34,8 @@
 #define ENGINE_REASON_MS 5000u /* after an emergency, before its reason is asked for    */
 
 /* Alarms of Careward's own, each a message id that `status` and the screen show. */
+#define ENGINE_REFUSAL 544u /* bytes of why a file is refused, with NUL                */
+
 enum engine_alarm {
 	ALARM_NONE = 0,
 	ALARM_STORE_MISSING,  /* database or keys are missing or damaged              */
@@ -149,6 +151,9 @@ struct engine {
 	struct ring_left *left;  /* list                                                */
 	uint32_t n_left;
 	bool alarms[ALARM_N];
+	char refusals[4][ENGINE_REFUSAL]; /* by enum config_kind: file, line, why; ""    */
+	bool foreign[4];         /* ... the file is not what was installed              */
+	bool is_uncompiled;      /* what is installed does not compile: no file mends it */
 	_Atomic bool stopping;   /* the reading worker looks at it, too                    */
 	uint64_t ticks;
 	bool any_failed;         /* a connection waits for peers_reap()                   */

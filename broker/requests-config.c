@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "auth/approval.h"
 #include "broker/config.h"
@@ -13,6 +15,15 @@
 #include "policy/explain.h"
 
 /* explain, check, config.install. */
+
+/* Where the broker reads the files, and as whom: for who looks at a file before it does. */
+static void put_place(struct frame_writer *w, const struct engine *e) {
+	char directory[512];
+
+	(void)snprintf(directory, sizeof(directory), "%s", e->setup->config_path);
+	frame_text(w, "directory", directory);
+	frame_uint(w, "uid", geteuid());
+}
 
 static void put_messages(struct frame_writer *w, const struct policy_messages *m) {
 	frame_uint(w, "errors", m->n_errors);
@@ -126,6 +137,7 @@ int handle_check(struct request *r) {
 		return e;
 	}
 	reply_begin(r, &w, RESULT_OK);
+	put_place(&w, r->engine);
 	put_messages(&w, messages);
 	reply_send(r, &w);
 	free(messages);
@@ -197,6 +209,10 @@ int handle_config_install(struct request *r) {
 		return reply_errno(r, e);
 	}
 	reply_begin(r, &w, e == 0 ? RESULT_OK : RESULT_INVALID);
+	put_place(&w, r->engine);
+	if (e == 0)
+		frame_bool(&w, "in_place", config_is_in_place(r->engine, content.kind, content.p,
+							      content.n));
 	put_messages(&w, messages);
 	frame_uint(&w, "generation", r->engine->generation);
 	reply_send(r, &w);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "broker/config.h"
 #include "broker/requests.h"
+#include "common/cleanup.h"
 #include "policy/decide.h"
 
 /* Verbs of the seat itself: greeting, signals, lock, use. */
@@ -56,6 +59,30 @@ static void status_alarms(struct frame_writer *w, const struct engine *e) {
 	frame_close(w);
 }
 
+/* Which files are refused, and why. */
+static void status_refused(struct frame_writer *w, const struct engine *e) {
+	frame_open_array(w, "refused");
+	for (size_t k = 0; k < ARRAY_SIZE(e->refusals); ++k)
+		if (e->refusals[k][0] != '\0')
+			frame_text(w, NULL, e->refusals[k]);
+	frame_close(w);
+}
+
+/* Which files are not what was installed. */
+static void status_differs(struct frame_writer *w, const struct engine *e) {
+	char path[512];
+
+	frame_open_array(w, "differs");
+	for (unsigned k = CONFIG_DEVICE; k < CONFIG_N; ++k) {
+		if (!e->foreign[k])
+			continue;
+		(void)snprintf(path, sizeof(path), "%.400s/%s", e->setup->config_path,
+			       config_file_name((enum config_kind)k));
+		frame_text(w, NULL, path);
+	}
+	frame_close(w);
+}
+
 int handle_status(struct request *r) {
 	struct engine *e = r->engine;
 	const struct policy_settings *s = e->policy ? &e->policy->settings : NULL;
@@ -79,6 +106,8 @@ int handle_status(struct request *r) {
 	frame_text(&w, "version", CW_VERSION);
 	frame_bool(&w, "embedded", e->setup->embedded);
 	status_alarms(&w, e);
+	status_refused(&w, e);
+	status_differs(&w, e);
 	frame_bool(&w, "signed_in", open);
 	if (open)
 		frame_text(&w, "name", session->name);

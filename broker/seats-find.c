@@ -18,8 +18,12 @@ static void print_messages(const struct policy_messages *messages) {
 	for (uint32_t i = 0; i < messages->n; ++i) {
 		const struct policy_message *m = &messages->list[i];
 
-		if (m->severity == POLICY_ERROR)
+		if (m->severity != POLICY_ERROR)
+			continue;
+		if (m->line > 0)
 			say("%s:%u: %s", m->file, m->line, m->text);
+		else
+			say("%s: %s", m->file, m->text);
 	}
 }
 

@@ -116,23 +116,97 @@ static void make_rubbish(const char *path) {
 	close(fd);
 }
 
+static void make_anothers(const char *path) {
+	/* Only root can; to anybody else it stays as it is. */
+	if (geteuid() == 0)
+		ck_assert_int_eq(chown(path, 4711, 4711), 0);
+}
+
 static const struct {
 	const char *why;
 	void (*damage)(const char *path);
+	const char *said; /* NULL: the file can be read, and is not the installed one      */
 } damages[] = {
-	{ "CF-05 missing", make_missing }, { "CF-05 empty", make_empty },
-	{ "CF-05 half", make_half },       { "CF-03 writable by others", make_writable },
-	{ "CF-01 a link", make_link },     { "CF-01 a FIFO", make_fifo },
-	{ "CF-07 rubbish", make_rubbish },
+	{ "CF-05 missing", make_missing, "there is no such file" },
+	{ "CF-05 empty", make_empty, "the file is empty" },
+	{ "CF-05 half", make_half, NULL },
+	{ "CF-03 writable by others", make_writable, "others may write to the file; chmod go-w it" },
+	{ "CF-01 a link", make_link, "the file is a symbolic link" },
+	{ "CF-01 a FIFO", make_fifo, "not a regular file" },
+	{ "CF-02 somebody else's", make_anothers, "the file belongs to a stranger" },
+	{ "CF-07 rubbish", make_rubbish, NULL },
 };
 
+/* One of a list of texts in the last reply that has both of these in it. */
+static bool has_text(const struct caller *c, const char *list, const char *path, const char *words) {
+	struct frame_span texts, item;
+	size_t cursor = 0;
+	char text[1024];
+
+	ck_assert_int_eq(frame_get_array(c->frame.body, list, &texts), 0);
+	while (frame_next_item(texts, &cursor, &item) == 1)
+		if (frame_item_text(item, text, sizeof(text)) == 0 && strstr(text, path) &&
+		    strstr(text, words))
+			return true;
+	return false;
+}
+
+static bool has_line(const char *file, const char *path, const char *words) {
+	FILE *f = fopen(file, "re");
+	char line[1024];
+	bool found = false;
+
+	while (f && fgets(line, sizeof(line), f))
+		found |= strstr(line, path) && strstr(line, words);
+	if (f)
+		(void)fclose(f);
+	return found;
+}
+
+/* Does an entry of the refused configuration say why? The detail stands in its body as it is. */
+static bool is_in_journal(const char *words) {
+	sqlite3 *db = NULL;
+	sqlite3_stmt *stmt = NULL;
+	char path[256];
+	bool found;
+
+	path_of(world.state, "careward.db", path);
+	ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(db,
+					    "SELECT 1 FROM journal WHERE event = 503 AND "
+					    "instr(body, CAST(?1 AS BLOB)) > 0",
+					    -1, &stmt, NULL),
+			 SQLITE_OK);
+	ck_assert_int_eq(sqlite3_bind_text(stmt, 1, words, -1, SQLITE_STATIC), SQLITE_OK);
+	found = sqlite3_step(stmt) == SQLITE_ROW;
+	(void)sqlite3_finalize(stmt);
+	(void)sqlite3_close(db);
+	return found;
+}
+
+/* Standard error, status and the journal name the file and say what is wrong with it. */
+static void says_why(struct caller *c, const char *path, const char *said, const char *why) {
+	ck_assert_uint_eq(caller_call(c, "status"), RESULT_OK);
+	if (!said) {
+		ck_assert_msg(has_text(c, "differs", path, ""), "%s: status does not name it", why);
+		return;
+	}
+	ck_assert_msg(has_text(c, "refused", path, said), "%s: status does not say why", why);
+	ck_assert_msg(has_line(world.log, path, said), "%s: nothing is said", why);
+	ck_assert_msg(is_in_journal(said), "%s: the journal does not say why", why);
+}
+
 START_TEST(the_installed_configuration_survives_any_damage_to_the_file) {
-	char path[256], saved[256];
+	char path[256], saved[256], log[256];
 
 	commission();
+	path_of(world.dir, "log", log);
+	world.log = log;
 	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); ++i) {
 		char command[700];
 
+		if (damages[i].damage == make_anothers && geteuid() != 0)
+			continue;
 		path_of(world.config, "site.cfg", path);
 		path_of(world.dir, "saved", saved);
 		snprintf(command, sizeof(command), "cp -p %s %s", path, saved);
@@ -144,12 +218,80 @@ START_TEST(the_installed_configuration_survives_any_damage_to_the_file) {
 		                      has_alarm(&ui, "configuration-is-not-the-installed-one"),
 		              "no alarm: %s", damages[i].why);
 		caller_sign_in(&ui, "anna"); /* the last good one is in force */
+		says_why(&ui, path, damages[i].said, damages[i].why);
 		care_works(&ui);
 		caller_close(&ui);
 		world_stop(&world);
 		snprintf(command, sizeof(command), "rm -f %s %s.real; cp -p %s %s", path, path, saved, path);
 		ck_assert_int_eq(system(command), 0);
 	}
+	world.log = NULL;
+}
+END_TEST
+
+/* place.cfg may be absent, and nothing else may be wrong with it. */
+START_TEST(CF_03_a_place_that_others_may_write_to_is_told) {
+	char path[256];
+
+	path_of(world.config, "place.cfg", path);
+	make_writable(path);
+	world_start(&world);
+	caller_open(&ui, &world, "main");
+	ck_assert(has_alarm(&ui, "configuration-refused"));
+	ck_assert(has_text(&ui, "refused", path, "others may write to the file"));
+	caller_close(&ui);
+	world_stop(&world);
+	make_missing(path);
+	world_start(&world);
+	caller_open(&ui, &world, "main");
+	ck_assert(!has_alarm(&ui, "configuration-refused"));
+	ck_assert_ptr_nonnull(ui.policy);
+	caller_close(&ui);
+	world_stop(&world);
+}
+END_TEST
+
+/* What is wrong in a file that can be read: with its line, before anything was installed. */
+START_TEST(a_mistake_is_told_with_its_line_in_status_and_on_standard_error) {
+	char path[256], log[256];
+
+	path_of(world.dir, "log", log);
+	path_of(world.config, "site.cfg", path);
+	make_rubbish(path);
+	world.log = log;
+	world_start(&world);
+	caller_open(&ui, &world, "main");
+	ck_assert(has_alarm(&ui, "configuration-refused"));
+	ck_assert(has_text(&ui, "refused", "site.cfg:", ""));
+	ck_assert(has_line(log, "site.cfg:", ""));
+	caller_close(&ui);
+	world_stop(&world);
+	world.log = NULL;
+}
+END_TEST
+
+/* Whoever copies the installed content into its place has ended the alarm. */
+START_TEST(an_alarm_about_a_file_ends_when_the_file_is_put_right) {
+	char path[256], saved[256], command[700];
+
+	commission();
+	path_of(world.config, "site.cfg", path);
+	path_of(world.dir, "saved", saved);
+	snprintf(command, sizeof(command), "cp -p %s %s", path, saved);
+	ck_assert_int_eq(system(command), 0);
+	world_edit(&world, "site.cfg", "care = \"password\";", "care = \"badge\";   ");
+	world_start(&world);
+	caller_open(&ui, &world, "main");
+	ck_assert(has_alarm(&ui, "configuration-is-not-the-installed-one"));
+	ck_assert(has_text(&ui, "differs", path, ""));
+	snprintf(command, sizeof(command), "cp -p %s %s", saved, path);
+	ck_assert_int_eq(system(command), 0);
+	for (int i = 0; i < 60 && has_alarm(&ui, "configuration-is-not-the-installed-one"); ++i)
+		usleep(500000);
+	ck_assert(!has_alarm(&ui, "configuration-is-not-the-installed-one"));
+	ck_assert(!has_text(&ui, "differs", path, ""));
+	caller_close(&ui);
+	world_stop(&world);
 }
 END_TEST
 
@@ -229,6 +371,20 @@ static void make_overwritten(const char *path) {
 	close(fd);
 }
 
+/* As long, and good for another device. */
+static void make_another_key(const char *path) {
+	struct stat st;
+	uint8_t key[256] = { 0 };
+	int fd = open(path, O_WRONLY);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_le(st.st_size, (off_t)sizeof(key));
+	memset(key, 0x42, sizeof(key));
+	ck_assert_int_eq(pwrite(fd, key, (size_t)st.st_size, 0), st.st_size);
+	close(fd);
+}
+
 static const struct {
 	const char *why;
 	const char *file;
@@ -239,6 +395,7 @@ static const struct {
 	{ "the database's header is damaged", "careward.db", make_overwritten },
 	{ "the device key is missing", "device.key", make_missing },
 	{ "the device key is empty", "device.key", make_empty },
+	{ "the device key is another device's", "device.key", make_another_key },
 };
 
 /* FD-27: with the store not there, nobody signs in, and nobody is kept from care. */
@@ -416,6 +573,9 @@ END_TEST
 int main(void) {
 	const TTest *const tests[] = {
 		the_installed_configuration_survives_any_damage_to_the_file,
+		CF_03_a_place_that_others_may_write_to_is_told,
+		a_mistake_is_told_with_its_line_in_status_and_on_standard_error,
+		an_alarm_about_a_file_ends_when_the_file_is_put_right,
 		a_valid_file_that_nobody_installed_does_not_run,
 		a_content_that_the_journal_does_not_know_does_not_run,
 		without_any_configuration_the_broker_runs_and_says_so,

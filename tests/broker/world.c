@@ -134,6 +134,10 @@ void world_spawn(struct world *w) {
 		int fd = fcntl(pipes[1], F_DUPFD, 20);
 
 		const struct rlimit few = { w->files, w->files };
+		int log = w->log ? open(w->log, O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
+
+		if (w->log && (log < 0 || dup2(log, STDERR_FILENO) < 0))
+			_exit(126);
 
 		if (w->files != 0 && setrlimit(RLIMIT_NOFILE, &few) < 0)
 			_exit(126);

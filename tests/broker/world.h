@@ -27,6 +27,7 @@ struct world {
 	pid_t pid; /* supervisor; 0: not running                                   */
 	int ready_fd;
 	const char *token_helper; /* NULL: none; becomes the user "games"               */
+	const char *log; /* file that takes what it says; NULL: our own standard error   */
 	unsigned files; /* descriptors that carewardd may have; 0: as usual            */
 	const char *carewardd; /* the program                                          */
 };

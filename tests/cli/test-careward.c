@@ -460,7 +460,43 @@ struct talk_case {
 
 #define LEE "user", "list"
 
+static void give_lost(struct frame_writer *w) {
+	frame_bool(w, "initialised", false);
+	frame_open_array(w, "alarms");
+	frame_text(w, NULL, "database-missing-or-damaged");
+	frame_close(w);
+}
+
+static void give_new(struct frame_writer *w) {
+	frame_bool(w, "initialised", false);
+	frame_open_array(w, "alarms");
+	frame_close(w);
+}
+
+static void give_refused(struct frame_writer *w) {
+	frame_open_array(w, "alarms");
+	frame_text(w, NULL, "configuration-refused");
+	frame_close(w);
+	frame_open_array(w, "refused");
+	frame_text(w, NULL, "/etc/careward/site.cfg:12: unknown role");
+	frame_close(w);
+	frame_open_array(w, "differs");
+	frame_text(w, NULL, "/etc/careward/device.cfg");
+	frame_close(w);
+}
+
 static const struct talk_case talk_cases[] = {
+	{ .why = "a device without its database is not set up anew", .args = WORDS("status"),
+	  .script = SCRIPT({ "status", 0, give_lost }), .status = 0, .out = "do not set it up anew",
+	  .not_out = "careward init" },
+	{ .why = "a new device is to be set up", .args = WORDS("status"),
+	  .script = SCRIPT({ "status", 0, give_new }), .status = 0, .out = "run careward init" },
+	{ .why = "a file that is refused is told with its line", .args = WORDS("status"),
+	  .script = SCRIPT({ "status", 0, give_refused }), .status = 0,
+	  .out = "Refused:            /etc/careward/site.cfg:12: unknown role" },
+	{ .why = "a file that differs is told, and what to do", .args = WORDS("status"),
+	  .script = SCRIPT({ "status", 0, give_refused }), .status = 0,
+	  .out = "Differs:            /etc/careward/device.cfg" },
 	{ .why = "a denied verb signs in, is repeated once, and signs out",
 	  .args = WORDS(LEE, "--as", "adams"), .lines = "open sesame\n",
 	  .script = SCRIPT({ "user.list", 1, deny_sign_in }, SIGN_IN_AS_ADAMS,
@@ -673,6 +709,77 @@ START_TEST(test_check_files) {
 }
 END_TEST
 
+/* The folder of the last file, as the broker's own. */
+static char in_place_of[64];
+
+static void give_no_errors_here(struct frame_writer *w) {
+	frame_text(w, "directory", in_place_of);
+	frame_uint(w, "uid", getuid());
+	give_no_errors(w);
+}
+
+static void give_no_errors_elsewhere(struct frame_writer *w) {
+	frame_text(w, "directory", "/etc/careward");
+	frame_uint(w, "uid", getuid());
+	frame_bool(w, "in_place", false);
+	give_no_errors(w);
+}
+
+static void refuse_as_it_lies(const char *path, const char *why) {
+	static struct run run;
+
+	fake_run(WORDS("check", path), NULL,
+	         SCRIPT({ .verb = "check", .fill = give_no_errors_here }), OURSELVES, &run);
+	ck_assert_msg(run.status == 1 && strstr(run.out, why) && strstr(run.out, ": error: "),
+	              "in its place: %d, %s", run.status, run.out);
+	fake_run(WORDS("check", path), NULL,
+	         SCRIPT({ .verb = "check", .fill = give_no_errors_elsewhere }), OURSELVES, &run);
+	ck_assert_msg(run.status == 0 && strstr(run.out, why) && strstr(run.out, ": warning: "),
+	              "elsewhere: %d, %s", run.status, run.out);
+	fake_run(WORDS("check", path, "--format", "json"), NULL,
+	         SCRIPT({ .verb = "check", .fill = give_no_errors_here }), OURSELVES, &run);
+	ck_assert_int_eq(run.status, 1);
+	ck_assert_ptr_nonnull(strstr(run.out, "\"errors\": 1"));
+}
+
+/* What the broker would refuse before it looks at the content is told ahead. */
+START_TEST(test_check_place) {
+	static struct run run;
+	char file[128], real[160];
+	FILE *f;
+
+	(void)snprintf(in_place_of, sizeof(in_place_of), "/tmp/careward-test-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(in_place_of));
+	(void)snprintf(file, sizeof(file), "%s/site.cfg", in_place_of);
+	(void)snprintf(real, sizeof(real), "%s/real", in_place_of);
+	f = fopen(file, "we");
+	ck_assert(f && fputs("x", f) >= 0 && fclose(f) == 0);
+	ck_assert_int_eq(chmod(file, 0644), 0);
+	fake_run(WORDS("check", file), NULL,
+	         SCRIPT({ .verb = "check", .fill = give_no_errors_here }), OURSELVES, &run);
+	ck_assert_msg(run.status == 0 && strstr(run.out, "no errors"), "%s", run.out);
+	ck_assert_int_eq(chmod(file, 0666), 0);
+	refuse_as_it_lies(file, "others may write to the file; chmod go-w it");
+	ck_assert_int_eq(chmod(file, 0664), 0);
+	refuse_as_it_lies(file, "others may write to the file; chmod go-w it");
+	ck_assert_int_eq(chmod(file, 0644), 0);
+	if (getuid() == 0) {
+		ck_assert_int_eq(chown(file, 4711, 0), 0);
+		refuse_as_it_lies(file, "the file belongs to a stranger; chown it to root");
+		ck_assert_int_eq(chown(file, 0, 0), 0);
+	}
+	ck_assert_int_eq(chmod(in_place_of, 0777), 0);
+	refuse_as_it_lies(file, "others may write to the directory");
+	ck_assert_int_eq(chmod(in_place_of, 0700), 0);
+	ck_assert_int_eq(rename(file, real), 0);
+	ck_assert_int_eq(symlink(real, file), 0);
+	refuse_as_it_lies(file, "the file is a symbolic link");
+	ck_assert_int_eq(unlink(file), 0);
+	ck_assert_int_eq(unlink(real), 0);
+	ck_assert_int_eq(rmdir(in_place_of), 0);
+}
+END_TEST
+
 START_TEST(test_install) {
 	static struct run run;
 	const struct exchange script[] = {
@@ -683,7 +790,7 @@ START_TEST(test_install) {
 		  .fill_event = ask_confirm },
 		{ .verb = "attempt.answer", .is_right = is_yes, .event = "authorized",
 		  .fill_event = authorized },
-		{ .verb = "config.install", .fill = give_no_errors, .is_right = has_receipt },
+		{ .verb = "config.install", .fill = give_no_errors_elsewhere, .is_right = has_receipt },
 		{ .verb = NULL },
 	};
 	char path[64];
@@ -695,6 +802,9 @@ START_TEST(test_install) {
 	ck_assert_msg(run.status == 0, "exit %d: %s", run.status, run.err);
 	ck_assert(run.followed);
 	ck_assert_ptr_nonnull(strstr(run.out, "installed"));
+	/* And what is left to do. */
+	ck_assert_ptr_nonnull(strstr(run.out, "install -m 0644 "));
+	ck_assert_ptr_nonnull(strstr(run.out, " /etc/careward/site.cfg\n"));
 }
 END_TEST
 
@@ -756,6 +866,7 @@ int main(void) {
 	tcase_add_test(t, test_nobody);
 	tcase_add_test(t, test_told_uid);
 	tcase_add_test(t, test_check_files);
+	tcase_add_test(t, test_check_place);
 	tcase_add_test(t, test_install);
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);

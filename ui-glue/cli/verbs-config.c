@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/evp.h>
 
@@ -15,6 +16,7 @@
 #include "common/bytes.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
+#include "common/owned-file.h"
 #include "ui-glue/cli/cli.h"
 #include "ui-glue/cli/nearest.h"
 #include "ui-glue/cli/output.h"
@@ -155,6 +157,59 @@ static void fill_file(struct cli *cli, struct frame_writer *w, const void *data)
 		frame_bytes(w, "receipt", f->approval->receipt, f->approval->n_receipt);
 }
 
+/* Is it the file that the broker itself reads? @ret_path: heap, its path as the broker has it. */
+static bool is_in_place(const struct file *f, const char *directory, char **ret_path) {
+	cleanup_(free_charp) char *given = NULL, *here = NULL, *there = NULL;
+	const char *slash = strrchr(f->path, '/'), *base = slash ? slash + 1 : f->path;
+	int n = slash ? (int)(slash - f->path) + 1 : 0;
+
+	if (asprintf(ret_path, "%s/%s.cfg", directory, f->kind) < 0) {
+		*ret_path = NULL;
+		return false;
+	}
+	if (strcmp(base, strrchr(*ret_path, '/') + 1) != 0)
+		return false;
+	if (asprintf(&given, "%.*s.", n, f->path) < 0) {
+		given = NULL;
+		return false;
+	}
+	here = realpath(given, NULL);
+	there = realpath(directory, NULL);
+	return here && there && strcmp(here, there) == 0;
+}
+
+/*
+ * The broker was asked about the content. Would it read the file, too, by owner, mode,
+ * links and directories, as far as that can be told from here? In its place an error.
+ */
+static void add_place(const struct file *f, json_t *reply) {
+	const char *directory = json_text(reply, "directory");
+	json_t *messages = json_object_get(reply, "messages");
+	cleanup_(free_charp) char *path = NULL;
+	char why[OWNED_WHY] = "", text[OWNED_WHY + 64];
+	bool in_place = false;
+	struct stat st;
+	int fd;
+
+	if (directory[0] == '\0')
+		return;
+	in_place = is_in_place(f, directory, &path);
+	fd = owned_file_open(in_place ? path : f->path, (uid_t)json_number(reply, "uid"),
+			     LIMIT_CONFIG, &st, why);
+	if (fd >= 0)
+		(void)close(fd);
+	if (fd != -EINVAL)
+		return;
+	(void)snprintf(text, sizeof(text), "%s%s",
+		       in_place ? "" : "carewardd would not read it as it lies here: ", why);
+	(void)json_array_append_new(messages,
+				    json_pack("{s:s, s:i, s:s, s:s}", "file", f->path, "line", 0,
+					      "severity", in_place ? "error" : "warning", "text", text));
+	if (in_place)
+		(void)json_object_set_new(reply, "errors",
+					  json_integer(json_number(reply, "errors") + 1));
+}
+
 /* `file:line: error: text`, with the name of the file as it was given. */
 static void print_messages(const struct file *f, const json_t *reply) {
 	const json_t *messages = json_object_get(reply, "messages"), *m = NULL;
@@ -206,6 +261,8 @@ int run_check(struct cli *cli, char **args, unsigned n) {
 	reply = cli_ask(cli, &ask, &status);
 	if (!reply)
 		return status;
+	if (json_object_get(reply, "messages"))
+		add_place(&f, reply);
 	status = print_check(cli, &f, reply, status, "no errors");
 	json_decref(reply);
 	return status;
@@ -216,6 +273,16 @@ static bool wants_approval(const json_t *reply) {
 	const char *verdict = json_text(reply, "verdict");
 
 	return strcmp(verdict, "confirm") == 0 || strcmp(verdict, "re-authenticate") == 0;
+}
+
+/* The broker keeps what was installed; the file in its place should be the same. */
+static void print_copy(const struct file *f, const json_t *reply) {
+	(void)printf("The file in the configuration directory is another one. Make it the same, as root:\n"
+		     "    install -m 0644 ");
+	output_clean(stdout, f->path);
+	(void)putchar(' ');
+	output_clean(stdout, json_text(reply, "directory"));
+	(void)printf("/%s.cfg\nUntil then an alarm says that they differ; it ends within 10 s.\n", f->kind);
 }
 
 int run_install(struct cli *cli, char **args, unsigned n) {
@@ -245,6 +312,9 @@ int run_install(struct cli *cli, char **args, unsigned n) {
 	if (!reply)
 		return status;
 	status = print_check(cli, &f, reply, status, "installed");
+	if (status == CLI_YES && !cli->json && json_object_get(reply, "in_place") &&
+	    !json_true_at(reply, "in_place"))
+		print_copy(&f, reply);
 	json_decref(reply);
 	return status;
 }

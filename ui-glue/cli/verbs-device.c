@@ -71,6 +71,32 @@ int run_init(struct cli *cli, char **args, unsigned n) {
 
 /* ---- status --------------------------------------------------------------------------- */
 
+static bool has_alarm(const json_t *s, const char *name) {
+	const json_t *alarms = json_object_get(s, "alarms");
+
+	for (size_t i = 0; i < json_array_size(alarms); ++i)
+		if (strcmp(json_string_value(json_array_get(alarms, i)), name) == 0)
+			return true;
+	return false;
+}
+
+/* Without its database a device does not know whether it was set up. */
+static const char *set_up(const json_t *s) {
+	if (json_true_at(s, "initialised"))
+		return "yes";
+	return has_alarm(s, "database-missing-or-damaged")
+		       ? "not known: database or keys are missing or damaged; do not set it up anew"
+		       : "no: run careward init";
+}
+
+/* Each of a list of texts on a line of its own. */
+static void lines(const json_t *s, const char *key, const char *title) {
+	const json_t *texts = json_object_get(s, key);
+
+	for (size_t i = 0; i < json_array_size(texts); ++i)
+		line(title, json_string_value(json_array_get(texts, i)));
+}
+
 static void print_status(const json_t *s) {
 	const json_t *alarms = json_object_get(s, "alarms");
 	char text[128];
@@ -79,7 +105,7 @@ static void print_status(const json_t *s) {
 	line("Site:", json_text(s, "site"));
 	line("Place:", json_text(s, "place"));
 	line("Careward:", json_text(s, "version"));
-	line("Set up:", json_true_at(s, "initialised") ? "yes" : "no: run careward init");
+	line("Set up:", set_up(s));
 	(void)snprintf(text, sizeof(text), "generation %lld", (long long)json_number(s, "generation"));
 	line("Configuration:", json_true_at(s, "policy") ? text : "none that is valid: only care works");
 	line("Isolated:", json_true_at(s, "embedded") ? "no: the broker is the application's child"
@@ -95,6 +121,10 @@ static void print_status(const json_t *s) {
 		line("Alarms:", "none");
 	for (size_t i = 0; i < json_array_size(alarms); ++i)
 		line("Alarm:", message_text(json_string_value(json_array_get(alarms, i))));
+	lines(s, "refused", "Refused:");
+	lines(s, "differs", "Differs:");
+	if (json_array_size(json_object_get(s, "differs")) > 0)
+		line("", "Copy the file that was installed there, or install the one there: careward config install FILE");
 }
 
 int run_status(struct cli *cli, char **args, unsigned n) {
