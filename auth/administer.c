@@ -53,6 +53,9 @@ int administer_limit(struct account *account, uint64_t until_s, const struct mom
 
 	if (account->valid_until_ms != 0 && begin != 0 && account->valid_until_ms <= begin)
 		return -EINVAL;
+	if (account->valid_until_ms != 0 && now->trust == CLOCK_TRUSTED &&
+	    account->valid_until_ms <= now->wall_ms)
+		return -ERANGE;
 	if (until_s == 0)
 		return 0;
 	if (begin == 0 || begin < now->wall_ms)

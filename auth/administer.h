@@ -43,7 +43,8 @@ int administer_may_change(const struct policy *policy, uint32_t by, uint32_t rol
  *
  * Without an end it gets the latest one allowed.
  *
- * Return: 0; -EPERM when it asks for more; -EINVAL when it ends before it begins.
+ * Return: 0; -EPERM when it asks for more; -EINVAL when it ends before it
+ * begins; -ERANGE when it has ended, by a clock that is trusted.
  */
 int administer_limit(struct account *account, uint64_t until_s, const struct moment *now);
 

@@ -590,6 +590,15 @@ static void redemption_free(struct redemption *re) {
 
 DEFINE_CLEANUP(struct redemption *, redemption_free)
 
+bool approval_is_used(struct store *store, const uint8_t *receipt, size_t n_receipt) {
+	cleanup_(redemption_freep) struct redemption *re = calloc(1, sizeof(*re));
+
+	if (!re)
+		return false;
+	re->store = store;
+	return redeem_open(re, receipt, n_receipt) == 0 && re->row.state == APPROVAL_USED;
+}
+
 int approval_redeem(struct store *store, const struct policy *policy, struct seat *seat,
 		    const struct actor *actor, const uint8_t *receipt, size_t n_receipt,
 		    uint32_t action, const uint8_t digest[32], const struct moment *now,

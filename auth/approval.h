@@ -70,6 +70,9 @@ int approval_give(struct store *store, const struct policy *policy, struct seat 
 		  size_t n_signatures, const struct moment *now, uint8_t *ret_receipt,
 		  size_t *ret_n_receipt);
 
+/* Was this receipt of ours redeemed before? For the words of a refusal. */
+bool approval_is_used(struct store *store, const uint8_t *receipt, size_t n_receipt);
+
 /*
  * approval_redeem() - use a receipt, once
  *

@@ -181,13 +181,26 @@ enum attempt_event enrol_found(struct attempt *a, const struct moment *now) {
  * Choosing
  */
 
+/* Two certificates of one person look alike; their keys do not. */
+static bool is_namesake(const struct enrolment *enrol, uint32_t index) {
+	for (uint32_t i = 0; i < enrol->n_choices; ++i)
+		if (i != index && strcmp(enrol->choices[i].name, enrol->choices[index].name) == 0)
+			return true;
+	return false;
+}
+
 enum attempt_event enrol_ask_choice(struct attempt *a, const struct moment *now) {
 	char text[LIMIT_WORDS] = "";
 	size_t n = 0;
 
-	for (uint32_t i = 0; i < a->enrol.n_choices && n < sizeof(text) - LIMIT_NAME - 4; ++i)
+	for (uint32_t i = 0; i < a->enrol.n_choices && n < sizeof(text) - LIMIT_NAME - 20; ++i) {
+		const struct enrol_choice *c = &a->enrol.choices[i];
+
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u %s", i > 0 ? "\n" : "",
-				      i + 1, a->enrol.choices[i].name);
+				      i + 1, c->name);
+		if (is_namesake(&a->enrol, i)) /* the beginning of the key's SHA-256 */
+			n += (size_t)snprintf(text + n, sizeof(text) - n, " (key %.8s)", c->id);
+	}
 	return attempt_ask(a, now, CW_FIELD_CHOICE, false, "choose-to-enrol", text);
 }
 

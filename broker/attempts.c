@@ -529,6 +529,8 @@ int handle_redeem(struct request *r) {
 	reply_begin(r, &w, v == CW_ALLOW ? RESULT_OK : RESULT_DENIED);
 	frame_uint(&w, "verdict", (uint64_t)v);
 	frame_uint(&w, "reason", (uint64_t)reason);
+	if (v != CW_ALLOW && approval_is_used(r->engine->store, receipt, n_receipt))
+		frame_text(&w, "message", "receipt-was-used");
 	reply_send(r, &w);
 	return 0;
 }

@@ -136,6 +136,28 @@ static int record_reading(struct request *r, const struct journal_filter *f) {
 	return engine_record(r->engine, &entry);
 }
 
+#define EVENTS_MAX 128u
+#define EVENT_LAST 699u
+
+static int reply_unknown_event(struct request *r) {
+	char(*names)[POLICY_NAME_SIZE] = calloc(EVENTS_MAX, sizeof(*names));
+	char typed[FRAME_NAME_MAX] = "";
+	uint32_t n = 0;
+
+	for (unsigned id = 1; names && id <= EVENT_LAST && n < EVENTS_MAX; ++id) {
+		const char *name = audit_event_name(id);
+
+		if (audit_event_by_name(name) == id)
+			(void)snprintf(names[n++], POLICY_NAME_SIZE, "%s", name);
+	}
+	(void)frame_get_text(r->body, "event", typed, sizeof(typed));
+	(void)reply_nearest(r, "unknown-event",
+			    n > 0 ? policy_nearest(typed, (const char(*)[POLICY_NAME_SIZE])names, n)
+				  : NULL);
+	free(names);
+	return 0;
+}
+
 int handle_history(struct request *r) {
 	struct journal_filter filter = { .with_texts = true };
 	struct frame_writer w;
@@ -144,7 +166,7 @@ int handle_history(struct request *r) {
 	int e = take_filter(r, &filter, &n);
 
 	if (e == -ENOMSG)
-		return reply_message(r, RESULT_NOT_FOUND, "unknown-event");
+		return reply_unknown_event(r);
 	if (e == -ENOENT)
 		return reply_message(r, RESULT_NOT_FOUND, "unknown-account");
 	if (e < 0)

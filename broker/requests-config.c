@@ -265,6 +265,7 @@ static int take_roles(struct request *r, struct policy_question *q) {
 	char name[LIMIT_NAME], normal[LIMIT_NAME];
 	const struct policy_table *t = &r->engine->policy->table;
 	enum cw_reason reason = CW_REASON_NONE;
+	enum cw_verdict verdict;
 	struct account account;
 	int e = frame_get_text(r->body, "role", name, sizeof(name)), role = 0;
 
@@ -282,8 +283,9 @@ static int take_roles(struct request *r, struct policy_question *q) {
 	e = frame_get_text(r->body, "name", name, sizeof(name));
 	if (e < 0)
 		return e == -ENOENT ? 0 : -EPROTO;
-	if (request_decide(r, POLICY_HISTORY, &reason) != CW_ALLOW) {
-		(void)reply_denied(r, CW_DENY, CW_REASON_ROLE);
+	verdict = request_decide(r, POLICY_HISTORY, &reason);
+	if (verdict != CW_ALLOW) {
+		(void)reply_denied(r, verdict, reason);
 		return 1;
 	}
 	if (!r->engine->store || account_normalise(name, strlen(name), normal) < 0 ||

@@ -235,6 +235,20 @@ static int refuse(struct request *r) {
 	return reply_denied(r, CW_DENY, CW_REASON_ROLE);
 }
 
+/* Nobody changes his own account; another administrator does. */
+static int refuse_oneself(struct request *r) {
+	const struct policy_table *t = &r->engine->policy->table;
+	struct frame_writer w;
+
+	record_denied(r, t->action_names[policy_builtin_index(t, POLICY_ACCOUNTS)], CW_REASON_ROLE);
+	reply_begin(r, &w, RESULT_DENIED);
+	frame_uint(&w, "verdict", CW_DENY);
+	frame_uint(&w, "reason", CW_REASON_ROLE);
+	frame_text(&w, "message", "not-oneself");
+	reply_send(r, &w);
+	return 0;
+}
+
 /* name, person, display, validity. Return: 0; 1 answered (invalid); -EPROTO. */
 static int take_person(struct request *r, struct account *account) {
 	char name[LIMIT_NAME];
@@ -321,6 +335,8 @@ int handle_user_add(struct request *r) {
 		e = administer_limit(&op->account, until_s, &r->now);
 	if (e == -EPERM)
 		return refuse(r);
+	if (e == -ERANGE)
+		return reply_message(r, RESULT_INVALID, "ends-in-the-past");
 	if (e < 0)
 		return reply_message(r, RESULT_INVALID, "no-role-or-bad-validity");
 	if (account_by_name(r->engine->store, op->account.name, &known) != -ENOENT)
@@ -383,6 +399,10 @@ static int take_target(struct request *r, struct account *account) {
 		(void)reply_errno(r, e);
 		return 1;
 	}
+	if (account->number == r->seat->seat.session.account) {
+		(void)refuse_oneself(r);
+		return 1;
+	}
 	e = administer_may_change(r->engine->policy, r->seat->seat.session.account,
 	                          r->seat->seat.session.roles, account);
 	if (e < 0) {
@@ -443,6 +463,13 @@ int handle_user_enable(struct request *r) {
 	return change(r, &account, EVENT_ACCOUNT_ENABLED);
 }
 
+static bool account_has_role(const struct account *account, const char *role) {
+	for (uint32_t i = 0; i < account->n_roles; ++i)
+		if (strcmp(account->roles[i], role) == 0)
+			return true;
+	return false;
+}
+
 int handle_user_role(struct request *r) {
 	char removed[LIMIT_ROLES_OF_ACCOUNT][POLICY_NAME_SIZE];
 	struct account account, added = { 0 };
@@ -467,6 +494,9 @@ int handle_user_role(struct request *r) {
 		if (e < 0)
 			return refuse(r);
 	}
+	for (int i = 0; i < n; ++i)
+		if (!account_has_role(&account, removed[i]))
+			return reply_message(r, RESULT_NOT_FOUND, "role-not-held");
 	for (int i = 0; i < n; ++i)
 		administer_remove_role(&account, removed[i]);
 	for (uint32_t i = 0; i < added.n_roles; ++i)

@@ -241,7 +241,12 @@ static void require_keys(const struct place *p, uint32_t seen, uint32_t line) {
 	for (uint32_t i = 0; i < p->section->n_keys; ++i) {
 		const struct key *key = &p->section->keys[i];
 
-		if (key->required && (seen >> i & 1) == 0)
+		if (!key->required || (seen >> i & 1) != 0)
+			continue;
+		if (is_file(p->section) && strcmp(key->name, "end") == 0)
+			refuse(p->r, line, "end is missing: the file may have been cut; if nothing is "
+			       "missing, its last line is end = true;");
+		else
 			refuse(p->r, line, KEY_FORMAT " is missing; it has no default",
 			       KEY_ARGS(p, key));
 	}

@@ -260,6 +260,78 @@ START_TEST(each_kind_of_action_is_decided_and_recorded) {
 }
 END_TEST
 
+static bool says(struct caller *c, const char *key, const char *wanted) {
+	char text[64] = "";
+
+	return frame_get_text(c->frame.body, key, text, sizeof(text)) == 0 &&
+	       strcmp(text, wanted) == 0;
+}
+
+static uint64_t ask(struct caller *c, const char *verb, const char *const pairs[][2], size_t n) {
+	uint8_t buffer[512];
+	struct frame_writer w;
+
+	caller_begin(c, &w, buffer, sizeof(buffer), verb);
+	for (size_t i = 0; i < n; ++i)
+		frame_text(&w, pairs[i][0], pairs[i][1]);
+	caller_send(c, &w);
+	return caller_reply(c);
+}
+
+static uint64_t remove_role(struct caller *c, const char *name, const char *role) {
+	uint8_t buffer[256];
+	struct frame_writer w;
+
+	caller_begin(c, &w, buffer, sizeof(buffer), "user.role");
+	frame_text(&w, "name", name);
+	frame_open_array(&w, "remove");
+	frame_text(&w, NULL, role);
+	frame_close(&w);
+	caller_send(c, &w);
+	return caller_reply(c);
+}
+
+static uint64_t add_until(struct caller *c, const char *name, int64_t until_ms) {
+	uint8_t buffer[256];
+	struct frame_writer w;
+
+	caller_begin(c, &w, buffer, sizeof(buffer), "user.add");
+	frame_text(&w, "name", name);
+	frame_open_array(&w, "roles");
+	frame_text(&w, NULL, "nurse");
+	frame_close(&w);
+	frame_int(&w, "until_ms", until_ms);
+	caller_send(c, &w);
+	return caller_reply(c);
+}
+
+START_TEST(a_refusal_says_what_it_is_about) {
+	static const char *const about_nina[][2] = { { "action", "therapy.start" },
+						     { "name", "nina" } };
+	static const char *const misspelt[][2] = { { "event", "sing-in" } };
+	uint64_t verdict = 0;
+
+	begin();
+	world_add(&service, &ui, "nina", "nurse");
+	caller_call(&ui, "sign-out");
+	/* Nobody is signed in: that would help, and it is said. */
+	ck_assert_uint_eq(ask(&ui, "explain", about_nina, 2), RESULT_DENIED);
+	ck_assert_int_eq(frame_get_uint(ui.frame.body, "verdict", &verdict), 0);
+	ck_assert_uint_eq(verdict, CW_SIGN_IN);
+	ck_assert_uint_eq(named(&service, "user.disable", "anna"), RESULT_DENIED);
+	ck_assert(says(&service, "message", "not-oneself"));
+	ck_assert_uint_eq(remove_role(&service, "nina", "lead"), RESULT_NOT_FOUND);
+	ck_assert(says(&service, "message", "role-not-held"));
+	ck_assert_uint_eq(remove_role(&service, "nina", "nurse"), RESULT_OK);
+	ck_assert_uint_eq(add_until(&service, "late", 1577836800000), RESULT_INVALID); /* 2020 */
+	ck_assert(says(&service, "message", "ends-in-the-past"));
+	world_add(&service, &ui, "lena", "lead");
+	ck_assert_uint_eq(ask(&ui, "history", misspelt, 1), RESULT_NOT_FOUND);
+	ck_assert(says(&ui, "message", "unknown-event") && says(&ui, "nearest", "sign-in"));
+	end();
+}
+END_TEST
+
 START_TEST(the_recovery_code_makes_one_administrator_once) {
 	const struct answer answers[] = { { CW_FIELD_RECOVERY, recovery },
 					  { CW_FIELD_NAME, "rescue" },
@@ -389,6 +461,7 @@ START_TEST(a_sensitive_action_needs_a_second_person_and_its_receipt_works_once) 
 	ck_assert_uint_ne(redeem(&ui, kept, n, other), CW_ALLOW);
 	ck_assert_uint_eq(redeem(&ui, kept, n, digest), CW_ALLOW);
 	ck_assert_uint_ne(redeem(&ui, kept, n, digest), CW_ALLOW);
+	ck_assert(says(&ui, "message", "receipt-was-used"));
 	for (size_t i = 0; i < n; i += 7) {
 		kept[i] ^= 1;
 		ck_assert_msg(redeem(&ui, kept, n, digest) != CW_ALLOW, "byte %zu changed", i);
@@ -445,6 +518,7 @@ int main(void) {
 		a_lead_gives_the_roles_that_the_site_lists_and_no_other,
 		a_name_is_given_once_for_ever,
 		each_kind_of_action_is_decided_and_recorded,
+		a_refusal_says_what_it_is_about,
 		the_recovery_code_makes_one_administrator_once,
 		handover_tells_everybody_and_the_old_session_is_gone,
 		a_sensitive_action_needs_a_second_person_and_its_receipt_works_once,

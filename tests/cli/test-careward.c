@@ -385,6 +385,8 @@ static const struct usage_case usage_cases[] = {
 	  "no open descriptor" },
 	{ "a descriptor that is no number", WORDS("user", "list", "--password-fd", "secret"),
 	  "no open descriptor" },
+	{ "a card and a key at once", WORDS("sign-in", "--card", "--key"), "one of --card" },
+	{ "a card and a badge at once", WORDS("sign-in", "--badge", "--card"), "one of --card" },
 	{ "seat and socket at once", WORDS("status", "--seat", "a", "--socket", "b"), "either" },
 	{ "a seat that would leave the directory", WORDS("status", "--seat", "../x"), "no name of a seat" },
 	{ "a time-out of nothing", WORDS("status", "--timeout", "0"), "seconds" },
@@ -411,6 +413,8 @@ static const struct usage_case word_cases[] = {
 	  "is no time" },
 	{ "a date that does not end", WORDS("user", "add", "lee", "-r", "nurse", "--until", "2027-01-31x"),
 	  "is no time" },
+	{ "an end that is past", WORDS("user", "add", "lee", "-r", "nurse", "--until", "2020-01-01"),
+	  "is past" },
 	{ "roles: nothing to do", WORDS("user", "role", "lee"), "nothing to do" },
 	{ "a head without hash", WORDS("verify", "--head", "12"), "SEQ:HEX" },
 	{ "a head that is too short", WORDS("verify", "--head", "12:abcd"), "SEQ:HEX" },
@@ -580,6 +584,11 @@ static const struct talk_case talk_cases[] = {
 	                "258:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
 	  .script = SCRIPT({ .verb = "verify", .fill = verify_excluded, .is_right = has_head }),
 	  .status = 0, .out = "nothing was rolled back", .not_out = "not excluded" },
+	{ .why = "who gave a head is not told to give one",
+	  .args = WORDS("verify", "--head",
+	                "258:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+	  .script = SCRIPT({ "verify", 0, verify_ok }), .status = 0, .out = "by the head that was given",
+	  .not_out = "give --head" },
 	{ .why = "an edited entry is a no, and is named", .args = WORDS("verify"),
 	  .script = SCRIPT({ "verify", 0, verify_edited }), .status = 1,
 	  .out = "entry 4: its hash differs" },
@@ -641,6 +650,28 @@ START_TEST(test_talk) {
 	ck_assert_msg(!c->not_out || !strstr(run.out, c->not_out), "%s: wrote %s", c->why, run.out);
 	ck_assert_msg(!strstr(run.out, "open sesame") && !strstr(run.err, "open sesame"),
 	              "%s: a secret was shown", c->why);
+}
+END_TEST
+
+static const struct {
+	const char *why;
+	const char *const *args;
+	const char *out;
+} help_cases[] = {
+	{ "help is a word, too", WORDS("help"), "usage: careward VERB" },
+	{ "of one verb", WORDS("help", "verify"), "usage: careward verify" },
+	{ "of a verb of two words", WORDS("help", "user", "add"), "usage: careward user add NAME" },
+	{ "of a family of verbs", WORDS("help", "user"), "user disable NAME" },
+	{ "which may be asked the other way", WORDS("user", "--help"), "user disable NAME" },
+	{ "and so may a verb", WORDS("user", "add", "--help"), "usage: careward user add NAME" },
+};
+
+START_TEST(test_help) {
+	static struct run run;
+
+	fake_run(help_cases[_i].args, NULL, NULL, OURSELVES, &run);
+	ck_assert_msg(run.status == 0 && strstr(run.out, help_cases[_i].out), "%s: %d, %s%s",
+	              help_cases[_i].why, run.status, run.out, run.err);
 }
 END_TEST
 
@@ -867,6 +898,7 @@ int main(void) {
 	tcase_add_test(t, test_told_uid);
 	tcase_add_test(t, test_check_files);
 	tcase_add_test(t, test_check_place);
+	tcase_add_loop_test(t, test_help, 0, (int)(sizeof(help_cases) / sizeof(help_cases[0])));
 	tcase_add_test(t, test_install);
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);

@@ -171,6 +171,25 @@ static void print_options(uint64_t takes) {
 			print_option(&option_rows[o]);
 }
 
+/* Prints the verbs that begin with a word; NULL: all. Return: how many there are. */
+static unsigned print_verbs(const char *group) {
+	size_t n_group = group ? strlen(group) : 0;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < cli_n_verbs; ++i) {
+		char text[64];
+
+		if (group && (strncmp(cli_verbs[i].name, group, n_group) != 0 ||
+		              cli_verbs[i].name[n_group] != ' '))
+			continue;
+		if (group && n++ == 0)
+			(void)printf("usage: careward %s VERB [ARGUMENT...] [OPTION...]\n\n", group);
+		(void)snprintf(text, sizeof(text), "%s %s", cli_verbs[i].name, cli_verbs[i].args);
+		(void)printf("  %-20s %s\n", text, cli_verbs[i].help);
+	}
+	return n;
+}
+
 static int help(const struct verb *verb) {
 	if (verb) {
 		(void)printf("usage: careward %s%s%s [OPTION...]\n", verb->name,
@@ -182,12 +201,7 @@ static int help(const struct verb *verb) {
 		return CLI_YES;
 	}
 	(void)printf("usage: careward VERB [ARGUMENT...] [OPTION...]\n\n");
-	for (size_t i = 0; i < cli_n_verbs; ++i) {
-		char text[64];
-
-		(void)snprintf(text, sizeof(text), "%s %s", cli_verbs[i].name, cli_verbs[i].args);
-		(void)printf("  %-20s %s\n", text, cli_verbs[i].help);
-	}
+	(void)print_verbs(NULL);
 	(void)printf("\n`careward VERB --help` tells the options of a verb; careward(1) tells all.\n");
 	return CLI_YES;
 }
@@ -329,6 +343,8 @@ static int take_values(struct cli *cli) {
 	if (value <= 0)
 		return cli_usage(cli, "--timeout is a number of seconds, not \"%s\"", wait);
 	cli->timeout_ms = (int)value * 1000;
+	if (cli->options[OPT_CARD].n + cli->options[OPT_KEY].n + cli->options[OPT_BADGE].n > 1)
+		return cli_usage(cli, "one of --card, --key and --badge");
 	if (seat && path)
 		return cli_usage(cli, "either --seat or --socket");
 	if (seat && (seat[0] == '\0' || strchr(seat, '/') || seat[0] == '.'))
@@ -379,6 +395,7 @@ static int connect_and_run(struct cli *cli, char **args, unsigned n) {
 static int run_words(struct cli *cli, const char **args) {
 	unsigned n = 0, used = 0;
 	char *words[8] = { NULL };
+	bool asks_help = cli->options[OPT_HELP].n > 0;
 	int status = CLI_YES;
 
 	while (args && args[n])
@@ -390,10 +407,20 @@ static int run_words(struct cli *cli, const char **args) {
 	if (n == 0)
 		return cli->options[OPT_HELP].n > 0 ? help(NULL)
 						    : cli_usage(NULL, "what? See careward --help");
+	/* "help", "help user add", "user --help". */
+	if (strcmp(args[0], "help") == 0) {
+		if (n == 1)
+			return help(NULL);
+		++args;
+		--n;
+		asks_help = true;
+	}
+	if (asks_help && n == 1 && print_verbs(args[0]) > 0)
+		return CLI_YES;
 	status = take_verb(cli, args, n, &used);
 	if (status != CLI_YES)
 		return status;
-	if (cli->options[OPT_HELP].n > 0)
+	if (asks_help)
 		return help(cli->verb);
 	status = check_takes(cli, n - used);
 	if (status == CLI_YES)

@@ -9,6 +9,7 @@
 #include <careward/sign_in.h>
 
 #include "common/cleanup.h"
+#include "ui-glue/cli/choices.h"
 #include "ui-glue/cli/cli.h"
 #include "ui-glue/cli/output.h"
 #include "ui-glue/messages/messages.h"
@@ -71,6 +72,13 @@ static void say_text(const char *text) {
 		ask_say(line);
 }
 
+static void say_choices(const char *text) {
+	char line[LIMIT_WORDS];
+
+	for (unsigned i = 0; choices_line(text, i, line, sizeof(line)); ++i)
+		say_text(line);
+}
+
 /* Answers that the options have; true: @ret_answer is set. */
 static bool answer_from_options(struct cli *cli, const struct call_event *prompt,
                                 struct secret *ret_answer) {
@@ -104,7 +112,9 @@ static void say_prompt(struct cli *cli, const struct call_event *prompt) {
 	/* Who answers by a descriptor is told of faults, not of plain questions. */
 	if (cli->asker.password_fd < 0 || !prompt->secret || strncmp(prompt->message, "ask-", 4) != 0)
 		say_message(prompt->message);
-	if (prompt->text[0] != '\0')
+	if (prompt->field == CW_FIELD_CHOICE)
+		say_choices(prompt->text);
+	else if (prompt->text[0] != '\0')
 		say_text(prompt->text);
 	if (prompt->tries != UINT64_MAX && prompt->tries != TRIES_NOT_KNOWN) {
 		(void)snprintf(tries, sizeof(tries), prompt->tries == 1 ? "%llu try left" : "%llu tries left",
@@ -116,6 +126,7 @@ static void say_prompt(struct cli *cli, const struct call_event *prompt) {
 static int answer_prompt(struct cli *cli, const struct call_event *prompt, struct secret *ret) {
 	const char *name = message_name(MESSAGE_FIELD, (unsigned long)prompt->field);
 	char label[96];
+	int r;
 
 	say_prompt(cli, prompt);
 	if (answer_from_options(cli, prompt, ret))
@@ -123,8 +134,10 @@ static int answer_prompt(struct cli *cli, const struct call_event *prompt, struc
 	(void)snprintf(label, sizeof(label), "%s",
 	               message_words(MESSAGE_FIELD, (unsigned long)prompt->field));
 	/* An unknown field might ask for a secret of a kind that we do not know. */
-	return ask_line(&cli->asker, label,
-	                prompt->secret || strcmp(name, "unknown") == 0, ret);
+	r = ask_line(&cli->asker, label, prompt->secret || strcmp(name, "unknown") == 0, ret);
+	if (r == 0 && prompt->field == CW_FIELD_CHOICE)
+		choices_answer(prompt->text, ret);
+	return r;
 }
 
 static int send_answer(struct cli *cli, uint64_t attempt, const struct secret *answer) {

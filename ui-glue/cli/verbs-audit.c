@@ -213,7 +213,7 @@ static const char *finding_words(const char *name) {
 	return "The journal is not as it should be.";
 }
 
-static void print_verify(const json_t *v) {
+static void print_verify(const json_t *v, bool has_head) {
 	(void)printf("%s\n", finding_words(json_text(v, "finding")));
 	if (!json_true_at(v, "ok")) {
 		if (json_number(v, "seq") != 0)
@@ -230,6 +230,8 @@ static void print_verify(const json_t *v) {
 	(void)printf("Head:      %s\n", json_text(v, "head"));
 	if (json_true_at(v, "rollback_excluded"))
 		(void)printf("The head that was given is part of it: nothing was rolled back to before it.\n");
+	else if (has_head)
+		(void)printf("rollback of the whole store not excluded by the head that was given\n");
 	else
 		(void)printf("rollback of the whole store not excluded: give --head SEQ:HEX, "
 		             "seen outside the device\n");
@@ -255,7 +257,7 @@ int run_verify(struct cli *cli, char **args, unsigned n) {
 	if (cli->json)
 		status = output_json(reply) == 0 ? CLI_YES : CLI_UNKNOWN;
 	else
-		print_verify(reply);
+		print_verify(reply, v.has_head);
 	if (status == CLI_YES && !json_true_at(reply, "ok"))
 		status = CLI_NO;
 	json_decref(reply);

@@ -134,6 +134,8 @@ int run_user_add(struct cli *cli, char **args, unsigned n) {
 		return cli_usage(cli, "--from: \"%s\" is no time; write 2027-01-31 or +12h", from);
 	if (until && !time_from(until, &user.until_ms))
 		return cli_usage(cli, "--until: \"%s\" is no time; write 2027-01-31 or +12h", until);
+	if (until && user.until_ms <= (int64_t)time(NULL) * 1000)
+		return cli_usage(cli, "--until: %s is past", until);
 	reply = cli_ask(cli, &ask, &status);
 	return finish(cli, reply, status, print_secret, args[0]);
 }
