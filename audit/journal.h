@@ -199,6 +199,8 @@ enum verify_finding {
 	VERIFY_HEAD_DIFFERS,    /* --head: not part of this journal                       */
 	VERIFY_DATABASE_DAMAGED, /* SQLite's own integrity check                          */
 	VERIFY_ANCHOR_DIFFERS,  /* first key is not the one given                         */
+	VERIFY_ROWS_DIFFER,     /* rows of emergencies are not what the entries say; found
+				 * by auth/review-check.c, after all the above            */
 	VERIFY_N_FINDINGS,
 };
 

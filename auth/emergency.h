@@ -147,4 +147,17 @@ int review_close(struct store *store, const struct actor *actor, const uint8_t i
 /* Number of reviews that are open. Return: 0; -EIO. */
 int review_count(struct store *store, uint32_t *ret_open);
 
+/*
+ * reviews_check() - are the rows of emergencies those that the journal tells of?
+ *
+ * For verify and for a start. Reads all entries of emergencies.
+ *
+ * Return: 0; 1 with the first thing that is wrong; -EIO.
+ */
+struct review_fault {
+	uint64_t seq;   /* entry that it is about; 0: none                            */
+	char what[160]; /* in words                                                   */
+};
+int reviews_check(struct store *store, struct review_fault *ret_fault);
+
 #endif

@@ -14,6 +14,7 @@
 #include "broker/peer.h"
 #include "broker/requests.h"
 #include "broker/sandbox.h"
+#include "broker/say.h"
 #include "broker/tokens.h"
 #include "common/cleanup.h"
 #include "wire/memfd.h"
@@ -32,6 +33,7 @@ static const char *const alarm_names[ALARM_N] = {
 	[ALARM_ENGINE_DIED] = "engine-was-restarted",
 	[ALARM_RECORDS_LOST] = "records-were-lost",
 	[ALARM_RECOVERED] = "recovery-code-was-used",
+	[ALARM_ROWS] = "emergencies-were-changed",
 	[ALARM_AUTHORITIES] = "card-authorities-unusable",
 	[ALARM_TOKENS] = "tokens-unavailable",
 	[ALARM_SEAL] = "journal-is-not-sealed",
@@ -679,6 +681,16 @@ static void learn_last_entry(struct engine *e) {
 		                    &next);
 }
 
+/* What was taken out of the database while nobody looked. */
+static void check_rows(struct engine *e) {
+	struct review_fault fault;
+
+	if (!e->store || reviews_check(e->store, &fault) != 1)
+		return;
+	say("%s", fault.what);
+	engine_alarm(e, ALARM_ROWS, true);
+}
+
 static void begin_state(struct engine *e) {
 	struct moment now;
 
@@ -691,6 +703,7 @@ static void begin_state(struct engine *e) {
 	now = engine_now(e);
 	if (e->store && resume(e, &now) < 0)
 		engine_alarm(e, ALARM_STORE_FAILED, true);
+	check_rows(e);
 	if (!e->setup->without_journal && spool_open(e->setup->state_fd, &e->spool) == 0)
 		claims_drain_spool(e);
 	engine_publish_all(e, true);

@@ -53,6 +53,7 @@ enum engine_alarm {
 	ALARM_AUTHORITIES,    /* an authority or revocation list of cards is not usable */
 	ALARM_TOKENS,         /* cards, keys and readers are configured and do not work */
 	ALARM_SEAL,           /* the journal goes on, and its epochs are not signed    */
+	ALARM_ROWS,           /* rows of emergencies are not what the journal says    */
 	ALARM_N,
 };
 

@@ -570,6 +570,41 @@ START_TEST(check_names_the_line_and_changes_nothing) {
 }
 END_TEST
 
+/* The journal is whole, and the list that people look at is empty: that is told. */
+START_TEST(JR_03_emergencies_taken_out_of_the_database_are_told) {
+	sqlite3 *db = NULL;
+	uint64_t finding = 0;
+	char path[256];
+	bool ok = true;
+
+	commission();
+	world_start(&world);
+	caller_open(&ui, &world, "main");
+	care_works(&ui);
+	ck_assert(!has_alarm(&ui, "emergencies-were-changed"));
+	ck_assert_uint_eq(caller_call(&ui, "verify"), RESULT_OK);
+	ck_assert_int_eq(frame_get_bool(ui.frame.body, "ok", &ok), 0);
+	ck_assert(ok);
+	caller_close(&ui);
+	world_stop(&world);
+	path_of(world.state, "careward.db", path);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, "DELETE FROM emergencies", NULL, NULL, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_changes(db), 1);
+	sqlite3_close(db);
+	world_start(&world);
+	caller_open(&ui, &world, "main");
+	ck_assert(has_alarm(&ui, "emergencies-were-changed"));
+	ck_assert_uint_eq(caller_call(&ui, "verify"), RESULT_OK);
+	ck_assert_int_eq(frame_get_bool(ui.frame.body, "ok", &ok), 0);
+	ck_assert_int_eq(frame_get_uint(ui.frame.body, "finding", &finding), 0);
+	ck_assert(!ok);
+	ck_assert_uint_eq(finding, 15);
+	caller_close(&ui);
+	world_stop(&world);
+}
+END_TEST
+
 int main(void) {
 	const TTest *const tests[] = {
 		the_installed_configuration_survives_any_damage_to_the_file,
@@ -585,6 +620,7 @@ int main(void) {
 		the_copy_of_the_accounts_brings_everybody_back,
 		nobody_initialises_a_device_whose_database_was_taken_away,
 		check_names_the_line_and_changes_nothing,
+		JR_03_emergencies_taken_out_of_the_database_are_told,
 	};
 
 	return RUN_TESTS("broker configuration", tests);

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 #include <string.h>
 
+#include "auth/emergency-row.h"
 #include "tests/flows/world.h"
 
 static const uint8_t id_a[16] = { 0xe1, 1 }, id_b[16] = { 0xe1, 2 };
@@ -208,6 +209,79 @@ START_TEST(a_damaged_row_is_listed_and_not_closed) {
 }
 END_TEST
 
+/* One statement, by whoever has the file and not the keys. */
+static void run(const char *sql) {
+	sqlite3_stmt *stmt = NULL;
+
+	ck_assert_int_eq(store_begin(world.store), 0);
+	ck_assert_int_eq(store_prepare(world.store, sql, &stmt), 0);
+	ck_assert_int_eq(store_errno(sqlite3_step(stmt)), 0);
+	(void)sqlite3_reset(stmt);
+	ck_assert_int_eq(store_commit(world.store), 0);
+}
+
+static bool is_told(const char *words) {
+	struct review_fault fault;
+	int r = reviews_check(world.store, &fault);
+
+	ck_assert_int_ge(r, 0);
+	ck_assert_msg(r == 0 || !words || strstr(fault.what, words), "told: %s", fault.what);
+	return r == 1;
+}
+
+START_TEST(JR_03_an_emergency_that_was_taken_out_is_told) {
+	one_emergency();
+	ck_assert(!is_told(NULL));
+	run("DELETE FROM emergencies");
+	ck_assert(is_told("has no row"));
+}
+END_TEST
+
+START_TEST(JR_03_a_reviewed_one_that_was_taken_out_is_told) {
+	one_emergency();
+	ck_assert_int_eq(close_by(ROY, id_a, REVIEW_TEST, NULL), 0);
+	ck_assert(!is_told(NULL));
+	run("DELETE FROM emergencies");
+	ck_assert(is_told("has no row"));
+}
+END_TEST
+
+START_TEST(JR_03_an_edited_row_is_told) {
+	one_emergency();
+	run("UPDATE emergencies SET uses = uses + 1");
+	ck_assert(is_told("was changed"));
+}
+END_TEST
+
+/* With its own MAC, which was good once. */
+START_TEST(JR_03_an_older_row_put_back_is_told) {
+	struct emergency_row before;
+
+	one_emergency();
+	ck_assert_int_eq(emergency_row_load(world.store, id_a, &before), 0);
+	ck_assert_int_eq(close_by(ROY, id_a, REVIEW_TEST, NULL), 0);
+	ck_assert(!is_told(NULL));
+	ck_assert_int_eq(store_begin(world.store), 0);
+	ck_assert_int_eq(emergency_row_store(world.store, &before), 0);
+	ck_assert_int_eq(store_commit(world.store), 0);
+	ck_assert(is_told("an older one"));
+}
+END_TEST
+
+START_TEST(JR_03_a_review_without_its_entry_is_told) {
+	struct emergency_row row;
+
+	one_emergency();
+	ck_assert_int_eq(emergency_row_load(world.store, id_a, &row), 0);
+	row.review = REVIEW_JUSTIFIED;
+	row.reviewer = ROY;
+	ck_assert_int_eq(store_begin(world.store), 0);
+	ck_assert_int_eq(emergency_row_store(world.store, &row), 0);
+	ck_assert_int_eq(store_commit(world.store), 0);
+	ck_assert(is_told("no entry of it"));
+}
+END_TEST
+
 START_TEST(a_fault_at_any_step_closes_it_wholly_or_not_at_all) {
 	one_emergency();
 	for (unsigned k = 1; k < 200; ++k) {
@@ -242,6 +316,11 @@ static Suite *suite(void) {
 	tcase_add_loop_test(t, the_reviewer_was_not_inside, 0, ARRAY_SIZE(people_inside));
 	tcase_add_test(t, the_oldest_comes_first_and_says_when_it_is_overdue);
 	tcase_add_test(t, a_damaged_row_is_listed_and_not_closed);
+	tcase_add_test(t, JR_03_an_emergency_that_was_taken_out_is_told);
+	tcase_add_test(t, JR_03_a_reviewed_one_that_was_taken_out_is_told);
+	tcase_add_test(t, JR_03_an_edited_row_is_told);
+	tcase_add_test(t, JR_03_an_older_row_put_back_is_told);
+	tcase_add_test(t, JR_03_a_review_without_its_entry_is_told);
 	tcase_add_test(t, a_fault_at_any_step_closes_it_wholly_or_not_at_all);
 	suite_add_tcase(s, t);
 	return s;

@@ -120,6 +120,7 @@ static const struct numbered findings[] = {
 	{ 12, "head-differs", "The head that was given is not part of this journal." },
 	{ 13, "database-damaged", "The database is damaged." },
 	{ 14, "anchor-differs", "This is not the journal that began with the anchor given." },
+	{ 15, "rows-differ", "The list of emergencies is not what the journal says." },
 };
 
 static const struct numbered results[] = {
@@ -369,6 +370,8 @@ static const struct {
 	{ "records-were-lost", "Some records were lost." },
 	{ "recovery-code-was-used", "The recovery code was used." },
 	{ "tokens-unavailable", "Cards, keys or readers do not work; passwords do." },
+	{ "emergencies-were-changed",
+	  "The list of emergencies is not what the journal says: run careward verify." },
 	{ "card-authorities-unusable",
 	  "Cards may be refused: an authority or a revocation list cannot be used. Passwords work." },
 };
