@@ -97,7 +97,8 @@ static int check_rows(struct check *c) {
 	while ((r = next_closed(c->store, id)) == 1) {
 		bool is_closed = false;
 
-		r = emergency_entries(c->store, id, EVENT_REVIEW_CLOSED, false, note_closed, &is_closed);
+		r = emergency_entries(c->store, id, EVENT_REVIEW_CLOSED, false, note_closed,
+				      &is_closed);
 		if (r < 0)
 			return r;
 		if (!is_closed)

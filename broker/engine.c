@@ -14,7 +14,6 @@
 #include "broker/peer.h"
 #include "broker/requests.h"
 #include "broker/sandbox.h"
-#include "broker/say.h"
 #include "broker/tokens.h"
 #include "common/cleanup.h"
 #include "wire/memfd.h"
@@ -251,80 +250,6 @@ static int random_bytes(void *p, size_t n) {
 	return getrandom(p, n, 0) == (ssize_t)n ? 0 : -EIO;
 }
 
-/* Is this a state directory that never held a device? */
-static bool is_virgin(int state_fd) {
-	return faccessat(state_fd, "careward.db", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
-}
-
-static int make_store(int state_fd) {
-	uint8_t device_id[16];
-	int r = keystore_file_create(state_fd);
-
-	/* The power failed at the first start: a key, and nothing written under it yet. */
-	if (r == -EEXIST && keystore_file_is_unused(state_fd))
-		r = 0;
-	if (r < 0)
-		return r; /* keys without a database: something was lost, not new */
-	r = random_bytes(device_id, sizeof(device_id));
-	return r < 0 ? r : store_create(state_fd, device_id);
-}
-
-static int has_account(const struct account *account, void *userdata) {
-	return 1;
-}
-
-/* Errors that end by themselves: another engine lets go, room is made, the disk writes again. */
-static bool may_pass(int error) {
-	return error == -EBUSY || error == -ENOSPC || error == -EROFS || error == -EIO ||
-	       error == -ENOMEM || error == -EMFILE;
-}
-
-/* Would the next engine have its store? One that another engine holds is not touched. */
-static bool store_is_back(const struct engine *e) {
-	struct keystore *keys = NULL;
-	struct store *store = NULL;
-	int fd = e->setup->state_fd, r = 0;
-
-	if (e->store_error == 0 || store_is_busy(fd))
-		return false;
-	r = keystore_file_open(fd, &keys);
-	if (r == 0)
-		r = store_open(fd, STORE_READ_WRITE, keys, &store);
-	(void)store_close(store);
-	(void)keystore_close(keys);
-	return r == 0;
-}
-
-void engine_open_store(struct engine *engine) {
-	int fd = engine->setup->state_fd, r = 0;
-	bool initialised = false;
-
-	if (engine->setup->without_journal) {
-		engine_alarm(engine, ALARM_NO_JOURNAL, true);
-		return;
-	}
-	if (is_virgin(fd))
-		r = make_store(fd);
-	if (r == 0)
-		r = keystore_file_open(fd, &engine->keys);
-	if (r == 0)
-		r = store_open(fd, STORE_READ_WRITE, engine->keys, &engine->store);
-	if (r == 0) {
-		initialised = account_list(engine->store, 0, 1, has_account, NULL) == 1;
-		r = store_check_keys(engine->store, !initialised);
-		if (r < 0)
-			engine->store = store_close(engine->store);
-	}
-	if (r < 0) {
-		engine->store_error = may_pass(r) && engine->setup->client_fd < 0 ? r : 0;
-		engine->keys = keystore_close(engine->keys);
-		engine_alarm(engine, r == -ENOTSUP ? ALARM_STORE_NEWER : ALARM_STORE_MISSING, true);
-		return;
-	}
-	engine->auth.store = engine->store;
-	engine->initialised = initialised;
-}
-
 /* ---- the supervisor ------------------------------------------------------------ */
 
 static void tell_supervisor(struct engine *e, const struct control_message *m, int fd) {
@@ -442,7 +367,7 @@ static void move_log(struct engine *e, const struct moment *now) {
 
 static void tick_store(struct engine *e, const struct moment *now) {
 	/* What was in the way is gone: the next engine has its store. */
-	if (store_is_back(e))
+	if (engine_store_is_back(e))
 		engine_stop(e);
 	if (!e->store)
 		return;
@@ -681,16 +606,6 @@ static void learn_last_entry(struct engine *e) {
 		                    &next);
 }
 
-/* What was taken out of the database while nobody looked. */
-static void check_rows(struct engine *e) {
-	struct review_fault fault;
-
-	if (!e->store || reviews_check(e->store, &fault) != 1)
-		return;
-	say("%s", fault.what);
-	engine_alarm(e, ALARM_ROWS, true);
-}
-
 static void begin_state(struct engine *e) {
 	struct moment now;
 
@@ -703,7 +618,7 @@ static void begin_state(struct engine *e) {
 	now = engine_now(e);
 	if (e->store && resume(e, &now) < 0)
 		engine_alarm(e, ALARM_STORE_FAILED, true);
-	check_rows(e);
+	engine_check_rows(e);
 	if (!e->setup->without_journal && spool_open(e->setup->state_fd, &e->spool) == 0)
 		claims_drain_spool(e);
 	engine_publish_all(e, true);

@@ -205,6 +205,10 @@ int engine_set_policy(struct engine *engine, struct policy *policy);
 
 /* Opens or makes database and keys, whatever is there; raises alarms for the rest. */
 void engine_open_store(struct engine *engine);
+/* Would the next engine have its store? One that another engine holds is not touched. */
+bool engine_store_is_back(const struct engine *e);
+/* Was something taken out of the database while nobody looked? */
+void engine_check_rows(struct engine *e);
 
 /* Ends the loop, and with it the engine, in good order. */
 void engine_stop(struct engine *engine);

@@ -63,8 +63,9 @@ static void remember(struct seat_runtime *seat, const struct token_sight *sight,
 static uint32_t seats_of(const struct engine *e, uint32_t reader) {
 	const struct token_rules *rules = &engine_policy(e)->settings.tokens;
 
-	return reader < rules->n_readers && reader < TOKEN_READERS_MAX ? rules->readers[reader].seats
-								       : 0;
+	if (reader >= rules->n_readers || reader >= TOKEN_READERS_MAX)
+		return 0;
+	return rules->readers[reader].seats;
 }
 
 /*

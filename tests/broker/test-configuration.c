@@ -138,7 +138,8 @@ static const struct {
 };
 
 /* One of a list of texts in the last reply that has both of these in it. */
-static bool has_text(const struct caller *c, const char *list, const char *path, const char *words) {
+static bool has_text(const struct caller *c, const char *list, const char *path,
+		     const char *words) {
 	struct frame_span texts, item;
 	size_t cursor = 0;
 	char text[1024];

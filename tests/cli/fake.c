@@ -214,3 +214,12 @@ void fake_run(const char *const *args, const char *lines, const struct exchange 
 	(void)unlink(path);
 	(void)rmdir(folder);
 }
+
+void fake_file(char ret_path[64], const char *name, const char *text, size_t n) {
+	FILE *f = NULL;
+
+	(void)snprintf(ret_path, 64, "/tmp/careward-test-%d-%s", (int)getpid(), name);
+	f = fopen(ret_path, "we");
+	if (!f || fwrite(text, 1, n, f) != n || fclose(f) != 0)
+		abort();
+}

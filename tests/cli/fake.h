@@ -34,6 +34,9 @@ struct run {
 	char err[FAKE_OUT];
 };
 
+/* A file in /tmp of this process; the caller unlinks it. */
+void fake_file(char ret_path[64], const char *name, const char *text, size_t n);
+
 /*
  * fake_run() - run careward against a script
  * @args:   its words, NULL-terminated; --socket is added

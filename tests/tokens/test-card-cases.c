@@ -412,6 +412,7 @@ START_TEST(a_card_at_another_seats_reader_is_not_seen) {
 	struct token_found *found = calloc(1, sizeof(*found));
 	char labels[4 * LIMIT_NAME] = "";
 	enum token_error error;
+	size_t n = 0;
 	void *kind = NULL;
 
 	script("%s", "card kim 123456\nkey 01 @/nurse-ec.key @/nurse-ec.pem\n"
@@ -423,7 +424,8 @@ START_TEST(a_card_at_another_seats_reader_is_not_seen) {
 	error = token_kind_pkcs11.look(kind, &look, found);
 	ck_assert_msg(error == seats[_i].looked, "%s: %d", seats[_i].why, (int)error);
 	for (uint32_t i = 0; i < found->n; ++i)
-		(void)strcat(labels, found->candidates[i].label);
+		n += (size_t)snprintf(labels + n, sizeof(labels) - n, "%s",
+				      found->candidates[i].label);
 	ck_assert_msg(strcmp(labels, seats[_i].seen) == 0, "%s: saw \"%s\"", seats[_i].why, labels);
 	token_kind_pkcs11.close(kind);
 	free(found);
