@@ -69,7 +69,8 @@ result $? 'compiles and runs as C++'
 
 expect 1 'there is no such file' 'a missing file is refused' "$tool" missing.cfg
 sed 's/"always"/"allways"/' device.cfg >bad.cfg
-expect 1 'bad.cfg:68: error: actions.kind is "allways"; it must be "always", "care", "guarded" or "sensitive"; did you mean "always"?' \
+at=$(grep -n '"allways"' bad.cfg | head -n 1 | cut -d: -f1)
+expect 1 "bad.cfg:$at: error: actions.kind is \"allways\"; it must be \"always\", \"care\", \"guarded\" or \"sensitive\"; did you mean \"always\"?" \
 	'an error names file, line and remedy' "$tool" bad.cfg
 sed 's/"therapy.rate"/"therapy-start"/' device.cfg >bad.cfg
 expect 1 'would both be CW_ACT_THERAPY_START; rename one' 'two actions with one handle' "$tool" bad.cfg
