@@ -47,6 +47,7 @@ static void lay_out(struct bench *b, struct device *d) {
 	struct world *w = &d->world;
 	static unsigned number;
 
+	w->carewardd = TEST_CAREWARDD;
 	bench_must(strlen(b->dir) <= 120, "--dir: the path is too long for a broker");
 	(void)snprintf(w->state, sizeof(w->state), "%.120s/state-%u", b->dir, number++);
 	(void)snprintf(d->place, sizeof(d->place), "%s/careward-bench-XXXXXX", P_tmpdir);
