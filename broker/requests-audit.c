@@ -310,7 +310,7 @@ static void verify_done(void *data) {
 
 int handle_verify(struct request *r) {
 	struct verify_op *op = calloc(1, sizeof(*op));
-	const struct worker_task task = { verify_run, verify_done, op };
+	const struct worker_task task = { verify_run, verify_done, op, free };
 	uint8_t head[40];
 	int e = 0;
 

@@ -45,6 +45,10 @@ static void op_free(struct move_op *op) {
 }
 DEFINE_CLEANUP(struct move_op *, op_free)
 
+static void op_abandon(void *data) {
+	op_free(data);
+}
+
 static void op_run(void *data, struct arena *arena) {
 	struct move_op *op = data;
 
@@ -78,7 +82,7 @@ static int op_new(struct request *r, struct move_op **ret_op) {
 
 /* With the passphrase of the body. Return: 0 (it is on its way, or answered); -EPROTO. */
 static int op_start(struct request *r, struct move_op **op, void (*done)(void *data)) {
-	const struct worker_task task = { op_run, done, *op };
+	const struct worker_task task = { op_run, done, *op, op_abandon };
 	cleanup_(secret_wipe) struct secret passphrase = { 0 };
 
 	if (frame_get_secret(r->body, "passphrase", &passphrase) < 0)

@@ -34,6 +34,10 @@ static void op_free(struct secret_op *op) {
 	free(op);
 }
 
+static void op_abandon(void *data) {
+	op_free(data);
+}
+
 static void op_run(void *data, struct arena *arena) {
 	struct secret_op *op = data;
 
@@ -178,7 +182,7 @@ static void op_done(void *data) {
 
 static int op_start(struct request *r, struct secret_op *op, uint32_t n) {
 	const struct password_rules *rules = &r->engine->policy->settings.passwords;
-	const struct worker_task task = { op_run, op_done, op };
+	const struct worker_task task = { op_run, op_done, op, op_abandon };
 	uint8_t random[32];
 
 	op->later = later_from(r);

@@ -125,6 +125,17 @@ int worker_submit(struct worker *worker, const struct worker_task *task) {
 	return r;
 }
 
+/* Those that nobody has collected: not begun, or done when the loop had ended. */
+static void abandon_all(struct worker *w) {
+	for (uint32_t i = 0; i < w->n; ++i) {
+		const struct worker_task *task = task_at(w, i);
+
+		if (task->abandon)
+			task->abandon(task->data);
+	}
+	w->n = w->n_done = 0;
+}
+
 struct worker *worker_free(struct worker *worker) {
 	if (!worker)
 		return NULL;
@@ -133,6 +144,7 @@ struct worker *worker_free(struct worker *worker) {
 	uv_cond_signal(&worker->wake);
 	uv_mutex_unlock(&worker->lock);
 	uv_thread_join(&worker->thread);
+	abandon_all(worker);
 	arena_free(worker->arena);
 	arena_free(worker->next);
 	uv_close((uv_handle_t *)worker->finished, on_closed);

@@ -18,11 +18,15 @@
 
 struct worker;
 
-/* run() is called in the thread, done() in the loop; data is the caller's until done(). */
+/*
+ * run() is called in the thread, done() in the loop; data is the caller's until done().
+ * abandon() instead of done() when the worker ends first; NULL: its owner knows.
+ */
 struct worker_task {
 	void (*run)(void *data, struct arena *arena);
 	void (*done)(void *data);
 	void *data;
+	void (*abandon)(void *data);
 };
 
 /*
@@ -43,7 +47,7 @@ void worker_set_arena(struct worker *worker, struct arena *arena);
 /* worker_submit() - Return: 0; -EBUSY (the queue is full). */
 int worker_submit(struct worker *worker, const struct worker_task *task);
 
-/* Waits for the running task, drops the rest, ends the thread. NULL is fine. */
+/* Waits for the running task, abandons the rest, ends the thread. NULL is fine. */
 struct worker *worker_free(struct worker *worker);
 
 #endif

@@ -43,7 +43,7 @@ static void tell(const char *device, const char *line) {
 }
 
 static void begin(void) {
-	char text[2048];
+	char text[2048], message[64];
 
 	(void)snprintf(text, sizeof(text),
 		       "{ kind = \"usb-key\"; },\n"
@@ -61,14 +61,20 @@ static void begin(void) {
 	world_edit(&world, "site.cfg", "code_digits = 0;", "code_digits = 4;");
 	/* In everyday life care wants badge and code; with a patient, the badge alone. */
 	world_edit(&world, "site.cfg", "care = \"password\";", "care = \"code\";");
-	tell("slot0", "insert");
+	tell("slot0", "pull");
 	tell("key-control", "reset");
 	tell("key-control", "set-pin " KEY_PIN);
 	world.token_helper = TEST_TOKEN;
 	world_start(&world);
 	caller_open(&service, &world, "service");
-	world_commission(&world, &service, recovery);
 	caller_open(&ui, &world, "main");
+	/* Seen before anybody types: an attempt would take a card that comes for its answer. */
+	tell("slot0", "insert");
+	do {
+		ck_assert(caller_event(&ui, "token"));
+		(void)frame_get_text(ui.frame.body, "message", message, sizeof(message));
+	} while (strcmp(message, "card-inserted") != 0);
+	world_commission(&world, &service, recovery);
 	world_add(&service, &ui, "nina", "nurse");
 	world_add(&service, &ui, "noah", "nurse");
 	world_add(&service, &ui, "bert", "biomed");

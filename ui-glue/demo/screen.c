@@ -353,8 +353,10 @@ static void show(struct pump *pump, const struct hospital *h) {
 static bool is_terminal_known(void) {
 	int found = 0;
 
-	if (setupterm(NULL, STDOUT_FILENO, &found) == OK)
+	if (setupterm(NULL, STDOUT_FILENO, &found) == OK) {
+		(void)del_curterm(cur_term);
 		return true;
+	}
 	(void)fprintf(stderr, "careward-demo: nothing is known here of a terminal \"%s\"; "
 	              "try TERM=xterm\n", getenv("TERM") ? getenv("TERM") : "");
 	return false;
