@@ -9,6 +9,8 @@ careward=$2
 # shellcheck source=tests/cli/terminal.sh
 . "${0%/*}/terminal.sh"
 
+# tmux ends with its last session, a little later than it says: one that stays.
+tmux new-session -d -s stays cat
 tmux new-session -d -x 80 -y 24 -s demo "TERM=screen-256color '$demo'; echo left with \$?; cat"
 shows "commissioning hands out one-time passwords" "one-time password" || exit 1
 secret=$(screen | awk '$1 == "lee" { print $NF }')
