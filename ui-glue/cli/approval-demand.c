@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -56,16 +57,12 @@ static int list_has(int fd, size_t n, const char *nonce) {
 
 /* Makes the name of a file that is new durable as well. */
 static int sync_folder(const char *path) {
+	cleanup_(free_charp) char *copy = strdup(path);
 	cleanup_(close_fdp) int fd = -1;
-	char folder[4096];
-	const char *slash = strrchr(path, '/');
-	size_t n = slash ? (size_t)(slash - path) : 1;
 
-	if (n >= sizeof(folder))
-		return -ENAMETOOLONG;
-	memcpy(folder, slash ? path : ".", n);
-	folder[n] = '\0';
-	fd = open(n == 0 ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (!copy)
+		return -ENOMEM;
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
